@@ -9,7 +9,8 @@ RUN cargo build --profile dist --features jemalloc --locked
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates curl \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin vidimus \
+    && groupadd --system --gid 10001 vidimus \
+    && useradd --system --uid 10001 --gid 10001 --home-dir /data --shell /usr/sbin/nologin vidimus \
     && install --directory --owner vidimus --group vidimus --mode 0700 /data
 COPY --from=build /src/target/dist/vidimus /usr/local/bin/vidimus
 COPY upstreams /etc/vidimus/upstreams
@@ -21,7 +22,8 @@ ENV VIDIMUS_CONFIG=/etc/vidimus/vidimus.toml \
     VIDIMUS_UPSTREAMS=/etc/vidimus/upstreams \
     VIDIMUS_OVERLAYS=/etc/vidimus/overlays \
     VIDIMUS_LISTEN=0.0.0.0:8080
-USER vidimus
+# Numbers: Kubernetes compares them for `runAsNonRoot`, and cannot look a name up.
+USER 10001:10001
 VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \

@@ -2,7 +2,8 @@
 //! registry of which a part is approved.
 //!
 //! `cargo bench --features jemalloc --bench advisories -- [ADVISORIES] [ROWS]`, 300,000 and 100,000 by default. CPU and
-//! memory are those of the daemon, compared with the same daemon before its first feed.
+//! memory are those of the daemon, compared with the same daemon before its first feed. `VIDIMUS_BINARY` names a binary
+//! to measure in place of this build.
 
 #![allow(clippy::cast_precision_loss, reason = "seconds and megabytes are rounded anyway")]
 
@@ -10,7 +11,7 @@ mod support;
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 const SEED: u64 = 2026;
-const VISIBLE: usize = 5_000;
+const VISIBLE: usize = 500;
 /// One advisory in so many is about a package that an entry names.
 const RELEVANT: usize = 100;
 
@@ -44,7 +45,8 @@ async fn measure(advisories: usize, rows: &[Generated]) {
     let place = tempfile::tempdir().expect("a temporary folder");
     write_folder(place.path(), &upstream.url, rows);
     let data = place.path().join("data");
-    let binary = Path::new(env!("CARGO_BIN_EXE_vidimus"));
+    let binary = std::env::var_os("VIDIMUS_BINARY").map(PathBuf::from);
+    let binary = &binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_vidimus").into());
     let mut daemon = Daemon::start(binary, place.path(), &data);
     daemon.ready().await;
     daemon.settle(Duration::from_secs(10)).await;
@@ -73,7 +75,7 @@ async fn measure(advisories: usize, rows: &[Generated]) {
     println!("    the store grew by {:.1} MB", (store_size(&data) - file) as f64 / 1e6);
 
     let before = cpu_seconds_of(daemon.pid());
-    let read_at = daemon.status().await["advisories"]["feeds"][0]["readAt"].clone();
+    let read_at = daemon.status().await["advisories"]["feeds"][0]["read_at"].clone();
     write_feed(&feed, advisories, rows, 100);
     let again = wait(&daemon, Some(&read_at)).await;
     report("another reading, with 100 changed", &daemon, before, memory, again).await;
@@ -94,7 +96,7 @@ async fn wait(daemon: &Daemon, before: Option<&Value>) -> Duration {
     let begun = Instant::now();
     loop {
         let status = daemon.status().await;
-        let read_at = &status["advisories"]["feeds"][0]["readAt"];
+        let read_at = &status["advisories"]["feeds"][0]["read_at"];
         if !read_at.is_null() && Some(read_at) != before {
             return begun.elapsed();
         }

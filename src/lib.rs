@@ -25,6 +25,7 @@ pub mod overlay;
 pub mod ownership;
 pub mod provenance;
 pub mod remote;
+pub mod scan;
 pub mod store;
 pub mod sync;
 pub mod telemetry;

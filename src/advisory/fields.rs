@@ -20,8 +20,9 @@ pub(super) const ADVISORY: Table = Table {
         Field::new("withdrawn", "text", "The time since which the advisory does not apply.")
             .allowed(TIME),
         Field::new("aliases", "list of texts", "Ids of the same matter elsewhere."),
-        Field::new("related", "list of texts", "Ids of related matters."),
-        Field::new("upstream", "list of texts", "Ids of the matters that it was derived from."),
+        Field::new("related", "list of texts", "Ids of related matters.").may_be_empty(),
+        Field::new("upstream", "list of texts", "Ids of the matters that it was derived from.")
+            .may_be_empty(),
         Field::new("summary", "text", "One line for people; the first 200 characters are shown.")
             .example("the maintainer's account was taken over"),
         Field::new("details", "text", "More text for people."),

@@ -130,6 +130,11 @@ pub enum Evidence {
         package: String,
         change: Drift,
     },
+    /// A package about which its registry gives no definite answer: about its files, or about attestations only.
+    PackageUnconfirmed {
+        package: String,
+        attestations: bool,
+    },
     SyncFailure {
         class: FailureClass,
     },
@@ -302,7 +307,8 @@ impl fmt::Display for Evidence {
             Self::Advisory { .. }
             | Self::AdvisoryOnHold { .. }
             | Self::ArtefactChanged { .. }
-            | Self::ProvenanceLost { .. } => self.write_package(f),
+            | Self::ProvenanceLost { .. }
+            | Self::PackageUnconfirmed { .. } => self.write_package(f),
             Self::CaseTwin { name } => write!(f, "{name} is served"),
             Self::ClockSkew { upstream_is_ahead } => {
                 let side = if *upstream_is_ahead { "ahead of" } else { "behind" };

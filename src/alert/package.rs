@@ -19,6 +19,12 @@ impl Evidence {
                 write!(f, "{package}: {file} had {before}, and has {now} now")
             }
             Self::ProvenanceLost { package, change } => write!(f, "{package}: {change}"),
+            Self::PackageUnconfirmed { package, attestations: true } => {
+                write!(f, "{package}: no definite answer about its attestations")
+            }
+            Self::PackageUnconfirmed { package, attestations: false } => {
+                write!(f, "{package}: no digest that can be compared")
+            }
             _ => Ok(()),
         }
     }

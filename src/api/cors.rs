@@ -1,5 +1,9 @@
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 
+/// The seconds for which a browser may keep what OPTIONS allows: a day, the most that one keeps. The answer depends on
+/// the settings alone, which are read at the start.
+const PREFLIGHT_KEPT: HeaderValue = HeaderValue::from_static("86400");
+
 /// The origins that may read answers. Editors run in web views, and requests of web views have an origin.
 /// Errors need the headers too. Of these headers, a request without an origin gets the first two only: the
 /// others are 160 bytes that nothing would read.
@@ -30,6 +34,9 @@ impl Cors {
         headers.insert(header::VARY, HeaderValue::from_static(vary));
         if *method != Method::OPTIONS && !asked.contains_key(header::ORIGIN) {
             return;
+        }
+        if *method == Method::OPTIONS {
+            headers.insert(header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_KEPT);
         }
         for (name, value) in [
             (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, OPTIONS"),
@@ -70,5 +77,19 @@ mod tests {
         assert_eq!(vary.contains("Origin"), origins != ["*"]);
         let exposes = headers.contains_key(header::ACCESS_CONTROL_EXPOSE_HEADERS);
         assert_eq!(exposes, origin.is_some());
+    }
+
+    #[rstest::rstest]
+    #[case(Method::OPTIONS, true)]
+    #[case(Method::GET, false)]
+    fn only_the_answer_to_a_preflight_says_how_long_it_may_be_kept(
+        #[case] method: Method,
+        #[case] is_kept: bool,
+    ) {
+        let (mut asked, mut headers) = (HeaderMap::new(), HeaderMap::new());
+        asked.insert(header::ORIGIN, HeaderValue::from_static("https://a.example"));
+        Cors::of(&["*".to_owned()]).allow(&method, &asked, &mut headers);
+        let kept = headers.get(header::ACCESS_CONTROL_MAX_AGE);
+        assert_eq!(kept.is_some_and(|seconds| seconds == "86400"), is_kept);
     }
 }

@@ -65,11 +65,16 @@ impl Encoding {
             Self::Gzip => {
                 let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
                 encoder.write_all(body).ok()?;
-                encoder.finish().ok().map(Bytes::from)
+                encoder.finish().ok().map(exact)
             }
-            Self::Zstd => zstd::bulk::compress(body, ZSTD_LEVEL).ok().map(Bytes::from),
+            Self::Zstd => zstd::bulk::compress(body, ZSTD_LEVEL).ok().map(exact),
         }
     }
+}
+
+/// Returns bytes without room behind them: an encoder reserves as much as the whole page, and a cache would keep that.
+fn exact(bytes: Vec<u8>) -> Bytes {
+    bytes.into_boxed_slice().into()
 }
 
 fn weighted(item: &str) -> (&str, f32) {
@@ -82,6 +87,16 @@ fn weighted(item: &str) -> (&str, f32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[rstest::rstest]
+    #[case(Encoding::Gzip)]
+    #[case(Encoding::Zstd)]
+    fn encoded_body_takes_no_more_memory_than_it_has_bytes(#[case] encoding: Encoding) {
+        let body = Bytes::from(vec![7; 1_000_000]);
+        let packed = encoding.packed(&body).expect("a body");
+        let (size, own) = (packed.len(), packed.try_into_mut().expect("no other handle"));
+        assert!(size < 10_000 && own.capacity() <= 2 * size, "{} for {size}", own.capacity());
+    }
 
     #[rstest::rstest]
     #[case("", Encoding::Identity)]

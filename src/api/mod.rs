@@ -10,10 +10,13 @@
 //!   over which the system names the user. There are no CORS headers. Requests from browsers are rejected: those with `Origin`, or with a `Host` that is
 //!   neither loopback nor configured.
 
+mod activity;
 mod answer;
 mod cache;
+mod connections;
 mod contact;
 mod cors;
+mod crowd;
 mod encoding;
 mod listener;
 mod new_token;

@@ -14,6 +14,8 @@ pub(super) struct Asked {
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Route {
+    /// The liveness of the process.
+    Liveness,
     /// The document of the API.
     Document,
     List,
@@ -34,7 +36,8 @@ const MAX_PATH_BYTES: usize = 4096;
 /// A view is the prefix `/views/NAME`; the version prefix is `/v0.1`, `/v0` or nothing. A name is one
 /// segment with an encoded slash or, if a proxy decoded it, two segments. Double and trailing slashes
 /// give the same path, because an editor would give up after a redirect. Each segment is decoded once.
-/// A segment that still has a `%` then was encoded twice, and is rejected instead of reported as unknown.
+/// A segment that could be decoded again was encoded twice, and is rejected instead of reported as unknown. Any other
+/// text that cannot be a name is looked up like one: to an editor only 404 says that a server is not listed.
 pub(super) fn asked(path: &str) -> Result<Asked, Problem> {
     if path.len() > MAX_PATH_BYTES {
         return Err(Problem::BadRequest(format!(
@@ -48,6 +51,8 @@ pub(super) fn asked(path: &str) -> Result<Asked, Problem> {
         .collect::<Result<_, _>>()?;
     let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
     let (view, segments) = match segments.as_slice() {
+        // A probe knows no view and no version of the API.
+        ["livez"] => return Ok(Asked { view: None, route: Route::Liveness }),
         ["views", view, rest @ ..] => (Some((*view).to_owned()), rest),
         rest => (None, rest),
     };
@@ -87,17 +92,21 @@ fn decoded(segment: &str) -> Result<Cow<'_, str>, Problem> {
     let text = percent_decode_str(segment)
         .decode_utf8()
         .map_err(|_| Problem::BadRequest("The path is not UTF-8; encode it as UTF-8".into()))?;
-    if text.chars().any(char::is_control) {
-        return Err(Problem::BadRequest(
-            "The path has a control character, which is not allowed".into(),
-        ));
+    if text.contains('\0') {
+        return Err(Problem::BadRequest("The path has a NUL, which is not allowed".into()));
     }
-    if text.contains('%') {
+    if is_encoded(&text) {
         return Err(Problem::BadRequest(
             "The path is percent-encoded twice; encode each segment once".into(),
         ));
     }
     Ok(text)
+}
+
+/// Returns true if a decoded text has a byte that is percent-encoded.
+fn is_encoded(text: &str) -> bool {
+    let hex = |digits: &[u8]| digits.len() == 2 && digits.iter().all(u8::is_ascii_hexdigit);
+    text.as_bytes().windows(3).any(|window| window[0] == b'%' && hex(&window[1..]))
 }
 
 #[cfg(test)]
@@ -128,6 +137,12 @@ mod tests {
     #[case("/v0/servers/a.b/versions/versions", versions("a.b/versions"))]
     #[case("/v0/servers/ab/versions", versions("ab"))]
     #[case("/v0/servers/..%2F..%2Fetc/versions", versions("../../etc"))]
+    #[case("/v0/servers/100%25%20mine/versions", versions("100% mine"))]
+    #[case("/v0/servers/50%25/versions/latest", version("50%", "latest"))]
+    #[case("/v0/servers/tab%09name/versions/latest", version("tab\tname", "latest"))]
+    #[case("/v0/servers/a.b%2Fc/versions/1%0A", version("a.b/c", "1\n"))]
+    #[case("/livez", Route::Liveness)]
+    #[case("//livez/", Route::Liveness)]
     fn every_form_of_a_path_selects_its_route(#[case] path: &str, #[case] wanted: Route) {
         assert_eq!(asked(path).expect("a route"), Asked { view: None, route: wanted });
     }
@@ -149,7 +164,9 @@ mod tests {
     #[case("/v0.1/servers/a.b%2Fc", "There is nothing here")]
     #[case("/v0.1/v0.1/servers", "lists servers at /v0.1/servers")]
     #[case("/v0.1/servers/a.b%252Fc/versions", "encoded twice")]
-    #[case("/v0.1/servers/a%00b/versions", "control character")]
+    #[case("/v0.1/servers/a%00b/versions", "a NUL")]
+    #[case("/views/dev/livez", "the root of the registry is /views/dev/")]
+    #[case("/v0.1/livez", "lists servers at /v0.1/servers")]
     #[case("/v0.1/servers/a%ffb/versions", "not UTF-8")]
     fn any_other_path_is_rejected_with_a_reason(#[case] path: &str, #[case] wanted: &str) {
         let problem = asked(path).expect_err("no route").to_string();

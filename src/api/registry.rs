@@ -15,7 +15,7 @@ use super::contact::Asking;
 use super::cors::Cors;
 use super::params::Params;
 use super::path::{Asked, Route, asked};
-use super::peer::{Peer, Rates, client};
+use super::peer::{Peer, Rates, client, forget_idle_clients};
 use super::problem::Problem;
 use super::request_id::RequestIds;
 use crate::catalog::{Catalogue, Form, IndexedItem, Page, Tag};
@@ -40,7 +40,7 @@ struct Registry {
     cors: Cors,
     ids: RequestIds,
     bodies: Bodies,
-    rates: Option<Rates>,
+    rates: Option<Arc<Rates>>,
     asking: Option<Asking>,
     /// The member of each list's `metadata` that says whom to ask, if the settings do.
     metadata: Bytes,
@@ -70,7 +70,11 @@ pub fn registry(services: Arc<Services>) -> Router {
         cors: Cors::of(&public.cors_origins),
         ids: RequestIds::default(),
         bodies: Bodies::of_bytes(public.limits.cache_bytes),
-        rates: public.limits.requests_per_minute.and_then(Rates::per_minute),
+        rates: public.limits.requests_per_minute.and_then(Rates::per_minute).map(|rates| {
+            let rates = Arc::new(rates);
+            tokio::spawn(forget_idle_clients(Arc::downgrade(&rates)));
+            rates
+        }),
         services,
     };
     Router::new().fallback(answer).with_state(Arc::new(state))
@@ -98,6 +102,10 @@ impl Registry {
     fn read(&self, request: &Request) -> Result<Response, Problem> {
         let uri = request.uri();
         let asked = asked(uri.path());
+        // A process that answers is alive, whatever it knows and however often a probe asks.
+        if matches!(&asked, Ok(Asked { route: Route::Liveness, .. })) {
+            return Ok(alive());
+        }
         // An editor removes a server from its user if a request for that one server is rejected.
         if !matches!(&asked, Ok(Asked { route: Route::Version { .. }, .. })) {
             self.spend(request)?;
@@ -144,6 +152,7 @@ impl Registry {
                 view.item(item).respond(headers, &self.bodies)
             }
             Route::Document => Ok(self.document()),
+            Route::Liveness => Ok(alive()),
         }
     }
 
@@ -160,6 +169,12 @@ impl Registry {
         const YAML: HeaderValue = HeaderValue::from_static("application/yaml");
         ([(header::CONTENT_TYPE, YAML)], Body::from(self.document.clone())).into_response()
     }
+}
+
+/// Answers a probe as the operations address does.
+fn alive() -> Response {
+    const FRESH: HeaderValue = HeaderValue::from_static("no-store");
+    ([(header::CACHE_CONTROL, FRESH)], "ok\n").into_response()
 }
 
 /// A view of the published generation.
@@ -182,6 +197,7 @@ impl View<'_> {
         let form = match page.form {
             Form::Plain => b"\0",
             Form::Changes => b"\x01",
+            Form::WithoutIcons => b"\x02",
         };
         tag.update(form);
         for item in &page.items {

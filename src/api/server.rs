@@ -1,11 +1,9 @@
-use std::collections::HashMap;
-use std::io;
-use std::net::IpAddr;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use futures_util::FutureExt;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -14,23 +12,23 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, warn};
+use tracing::debug;
 
+use super::activity::Phase;
+use super::connections::{Connections, Place, Watched};
+use super::crowd::IDLE;
 use super::listener::{Caller, Listener};
-use super::peer::{Peer, household};
+use super::peer::Peer;
 use super::socket::Socket;
 use super::tls::Tls;
 use crate::config::Public;
+use crate::daemon::Pressure;
 
-/// The limit for the headers of a request, and for the pause between requests. `axum::serve` sets no
-/// timer, and without a timer no time-out of hyper fires.
-const HEADERS: Duration = Duration::from_secs(15);
-/// The limit between two bytes of a request body, or of an answer that the client does not read.
+/// The limit for an answer that the client does not read.
 const STALLED: Duration = Duration::from_secs(30);
 /// The limit for a connection, even an active one: a reader of one byte a second would keep its place for
 /// days.
@@ -42,6 +40,8 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const DRAIN: Duration = Duration::from_secs(3);
 /// The pause after a failed accept: without file descriptors, an immediate retry would spin.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// The connections to the operations address, and as many to its socket.
+const MOST_OPERATORS: usize = 64;
 const MAX_HEADERS: usize = 64;
 /// The limit for the request line with all headers; a longer one is answered with 431.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
@@ -54,13 +54,27 @@ pub struct Door {
     /// run without a limit.
     pub answers_at_once: bool,
     pub tls: Option<Tls>,
+    pub pressure: Arc<Pressure>,
 }
 
 impl Door {
     /// Returns plain HTTP with the default limits.
     #[must_use]
     pub fn plain() -> Self {
-        Self { public: Public::default(), answers_at_once: false, tls: None }
+        Self {
+            public: Public::default(),
+            answers_at_once: false,
+            tls: None,
+            pressure: Arc::default(),
+        }
+    }
+
+    /// Returns plain HTTP for operators: their connections use descriptors that those of clients leave.
+    #[must_use]
+    pub fn operations(pressure: Arc<Pressure>) -> Self {
+        let mut door = Self { pressure, ..Self::plain() };
+        door.public.limits.connections = MOST_OPERATORS;
+        door
     }
 }
 
@@ -71,48 +85,48 @@ pub async fn serve(listener: TcpListener, router: Router, door: Door, stop: Canc
 
 /// Serves a router to local users until `stop`; requests carry the user.
 pub async fn serve_socket(socket: Socket, router: Router, stop: CancellationToken) {
-    accept_all(socket, router, Door::plain(), stop).await;
+    accept_all(socket, router, Door::operations(Arc::default()), stop).await;
 }
 
 async fn accept_all(listener: impl Listener, router: Router, door: Door, stop: CancellationToken) {
-    let connections = TaskTracker::new();
-    let limits = door.public.limits;
-    let places = Arc::new(Semaphore::new(limits.connections));
-    let peers = Arc::new(Peers::default());
+    let tasks = TaskTracker::new();
+    let pressure = door.answers_at_once.then(|| Arc::clone(&door.pressure));
+    let connections = Connections::new(door.public.limits, pressure);
+    tasks.spawn(Arc::clone(&connections).sweep(stop.clone()));
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &places) => accepted,
+            accepted = listener.accept() => accepted,
             () = stop.cancelled() => break,
         };
-        let (stream, caller, place) = match accepted {
+        let (stream, caller) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                warn!(%error, "a connection was not accepted");
+                door.pressure.refuse(&error);
+                debug!(%error, "a connection was not accepted");
                 tokio::time::sleep(ACCEPT_AGAIN).await;
                 continue;
             }
         };
-        let guest = match caller {
-            // One peer must not take all places; a trusted proxy brings all its clients.
-            Caller::Network(peer) => {
-                let counts = !door.public.trusts(peer.ip());
-                let most = if counts { limits.connections_per_peer } else { usize::MAX };
-                let guest = Peers::admit(&peers, household(peer.ip()), most);
-                if guest.is_none() {
-                    continue;
-                }
-                guest
-            }
+        let counted = match caller {
+            // A trusted proxy brings all its clients.
+            Caller::Network(peer) => Some(peer.ip()).filter(|peer| !door.public.trusts(*peer)),
             Caller::Local(_) => None,
         };
+        let place = tokio::select! {
+            place = connections.place(counted) => place,
+            () = stop.cancelled() => break,
+        };
+        let Some(place) = place.map(Arc::new) else { continue };
         let (router, stop, tls) = (router.clone(), stop.clone(), door.tls.clone());
-        let silence = door.answers_at_once.then_some(STALLED);
-        connections.spawn(async move {
-            let stream = patient(stream, silence);
+        let at_once = door.answers_at_once;
+        tasks.spawn(async move {
+            let stream = patient(stream);
             let ended = match tls {
-                None => serve_connection(stream, router, caller, silence, stop).await,
+                None => serve_connection(stream, router, caller, at_once, place, stop).await,
                 Some(tls) => match timeout(HANDSHAKE, tls.acceptor().accept(stream)).await {
-                    Ok(Ok(stream)) => serve_connection(stream, router, caller, silence, stop).await,
+                    Ok(Ok(stream)) => {
+                        serve_connection(stream, router, caller, at_once, place, stop).await
+                    }
                     Ok(Err(error)) => Err(error.to_string()),
                     Err(_) => Err("the TLS handshake took more than 10 seconds".into()),
                 },
@@ -120,60 +134,47 @@ async fn accept_all(listener: impl Listener, router: Router, door: Door, stop: C
             if let Err(reason) = ended {
                 debug!(reason, "a connection ended");
             }
-            // Both are moved in here, to free the place when the connection ends.
-            drop((place, guest));
         });
     }
     drop(listener);
-    connections.close();
-    if timeout(DRAIN, connections.wait()).await.is_err() {
+    tasks.close();
+    if timeout(DRAIN, tasks.wait()).await.is_err() {
         debug!("requests in flight were cut off");
     }
 }
 
-/// Waits for a free place, then accepts a connection; others wait in the queue of the system.
-async fn accept<L: Listener>(
-    listener: &L,
-    places: &Arc<Semaphore>,
-) -> io::Result<(L::Stream, Caller, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, caller) = listener.accept().await?;
-    Ok((stream, caller, place))
-}
-
-fn patient<S: AsyncRead + AsyncWrite>(
-    stream: S,
-    silence: Option<Duration>,
-) -> Pin<Box<TimeoutStream<S>>> {
+fn patient<S: AsyncRead + AsyncWrite>(stream: S) -> Pin<Box<TimeoutStream<S>>> {
     let mut stream = TimeoutStream::new(stream);
-    stream.set_read_timeout(silence);
     stream.set_write_timeout(Some(STALLED));
     Box::pin(stream)
 }
 
 /// Answers the requests of one connection until its time limit or a stop; then the request in flight may
-/// end.
+/// end. A connection that has to give up its place ends at once.
 async fn serve_connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     router: Router,
     caller: Caller,
-    silence: Option<Duration>,
+    at_once: bool,
+    place: Arc<Place>,
     stop: CancellationToken,
 ) -> Result<(), String> {
     let mut server = http1::Builder::new();
     server
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS)
-        // Otherwise hyper reads while it writes, to detect a closed connection, and an answer that takes
-        // longer than the read time-out would be cut off. Without a time-out, a client that leaves ends its
-        // request.
-        .half_close(silence.is_some())
+        // The sweep ends it sooner; this is for a sweep that fails.
+        .header_read_timeout(2 * IDLE)
+        // Otherwise hyper reads while it works, so that a client that leaves ends its request.
+        .half_close(at_once)
         .max_headers(MAX_HEADERS)
         // The buffer alone is no limit: one read fills it beyond its size.
         .max_header_size(MAX_HEAD_BYTES)
         .max_buf_size(MAX_HEAD_BYTES);
     let service = TowerToHyperService::new(router);
+    let of_request = Arc::clone(&place);
     let with_peer = service_fn(move |mut request: Request<Incoming>| {
+        let place = Arc::clone(&of_request);
+        place.note(Phase::Busy);
         match caller {
             Caller::Network(peer) => {
                 request.extensions_mut().insert(Peer(peer.ip()));
@@ -182,11 +183,13 @@ async fn serve_connection(
                 request.extensions_mut().insert(user);
             }
         }
-        service.call(request)
+        service.call(request).inspect(move |_| place.note(Phase::Idle))
     });
-    let mut connection = pin!(server.serve_connection(TokioIo::new(stream), with_peer));
+    let stream = TokioIo::new(Watched::new(stream, Arc::clone(&place)));
+    let mut connection = pin!(server.serve_connection(stream, with_peer));
     let ended = tokio::select! {
         ended = &mut connection => Some(ended),
+        () = place.ended() => return Err("it was silent for too long, or gave up its place".into()),
         () = tokio::time::sleep(LONGEST) => None,
         () = stop.cancelled() => None,
     };
@@ -201,45 +204,16 @@ async fn serve_connection(
     ended.map_err(|error| error.to_string())
 }
 
-/// The number of connections of each peer.
-#[derive(Debug, Default)]
-struct Peers(Mutex<HashMap<IpAddr, usize>>);
-
-/// One counted connection of a peer, until it is dropped.
-struct Guest {
-    peers: Arc<Peers>,
-    peer: IpAddr,
-}
-
-impl Peers {
-    fn admit(peers: &Arc<Self>, peer: IpAddr, most: usize) -> Option<Guest> {
-        let mut counts = peers.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(peer).or_default();
-        if *count >= most {
-            return None;
-        }
-        *count += 1;
-        Some(Guest { peers: Arc::clone(peers), peer })
-    }
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        let mut counts = self.peers.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.peer) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.peer);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+
+    async fn place() -> Arc<Place> {
+        let connections = Connections::new(Public::default().limits, None);
+        Arc::new(connections.place(None).await.expect("room"))
+    }
 
     /// The whole head waits in the buffer of the connection, so that one read may return all of it.
     #[rstest::rstest]
@@ -258,7 +232,7 @@ mod tests {
         ours.write_all(head.as_bytes()).await.expect("room for it");
         let peer = Caller::Network(([127, 0, 0, 1], 1).into());
         let stop = CancellationToken::new();
-        let served = serve_connection(theirs, Router::new(), peer, Some(STALLED), stop).await;
+        let served = serve_connection(theirs, Router::new(), peer, true, place().await, stop).await;
         let mut answer = String::new();
         ours.read_to_string(&mut answer).await.expect("an answer");
         assert!(answer.starts_with(wanted), "{size}: {answer:?} {served:?}");
@@ -275,7 +249,8 @@ mod tests {
         });
         let peer = Caller::Network(([127, 0, 0, 1], 1).into());
         let stop = CancellationToken::new();
-        let served = tokio::spawn(serve_connection(theirs, router, peer, None, stop));
+        let served =
+            tokio::spawn(serve_connection(theirs, router, peer, false, place().await, stop));
         is_begun.recv().await.expect("a request");
         drop(ours);
         let ended = served.await.expect("an end").expect_err("no answer");

@@ -34,6 +34,12 @@ pub struct PackageRecord {
     /// Consecutive looks without a usable answer.
     #[serde(default)]
     pub failures: u32,
+    /// The first of the latest looks without comparable digests; `None` after one with them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unanswered_since: Option<Timestamp>,
+    /// The first of the latest looks without a definite answer about attestations; `None` after one with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unattested_since: Option<Timestamp>,
     /// The reason of the last of them, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -105,7 +111,13 @@ impl PackageRecord {
             PackageLookup::Absent => Some("the registry has no such package or version".to_owned()),
             PackageLookup::Unclear(why) => Some(shortened(why)),
         };
+        let since = |before: Option<Timestamp>| Some(before.unwrap_or(now));
+        self.unanswered_since = problem.as_ref().and_then(|_| since(self.unanswered_since));
+        let are_attestations_known = !attested.is_empty();
         let unattested = self.take_attestations(attested);
+        if are_attestations_known {
+            self.unattested_since = unattested.as_ref().and_then(|_| since(self.unattested_since));
+        }
         let problem = problem.or(unattested);
         self.failures = if problem.is_some() { self.failures.saturating_add(1) } else { 0 };
         self.problem = problem;
@@ -136,6 +148,12 @@ impl PackageRecord {
                     && one.platforms == two.platforms
                     && one.has_same_evidence(two)
             })
+    }
+
+    /// Returns the moments since which its registry owes an answer: about its files, and about their attestations.
+    #[must_use]
+    pub const fn unanswered(&self) -> [Option<Timestamp>; 2] {
+        [self.unanswered_since, self.unattested_since]
     }
 
     /// Returns the files that have another digest than when they were first seen.

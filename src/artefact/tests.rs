@@ -223,6 +223,29 @@ fn other_algorithm_changes_nothing_and_is_a_failure_with_its_reason() {
     }
 }
 
+/// P79: the time without an answer counts from the first failure, and only a definite answer ends it.
+#[test]
+fn silence_counts_from_its_first_look_until_a_definite_answer() {
+    let key = key("npm", "name", Some("1.0.0"));
+    let of = |found| vec![attested("a", 1, found)];
+    let (good, silent) = (|| files(&[("a", 1)]), || PackageLookup::Unclear("none".into()));
+    let looks = [
+        (good(), of(Ok(Vec::new())), [None, None]),
+        (silent(), Vec::new(), [Some(2), None]),
+        (PackageLookup::Absent, Vec::new(), [Some(2), None]),
+        (good(), of(Err("none")), [None, Some(4)]),
+        (good(), of(Err("none")), [None, Some(4)]),
+        (silent(), Vec::new(), [Some(6), Some(4)]),
+        (PackageLookup::Files(vec![StatedFile::new("a", None)]), Vec::new(), [Some(6), Some(4)]),
+        (good(), of(Ok(Vec::new())), [None, None]),
+    ];
+    let mut record = PackageRecord::default();
+    for (hour, (observed, attested, wanted)) in (1..).zip(looks) {
+        record = record.after(&key, &observed, attested, at(hour));
+        assert_eq!(record.unanswered(), wanted.map(|hour| hour.map(at)), "{hour}");
+    }
+}
+
 #[test]
 fn looks_are_weekly_and_failures_double_from_an_hour_to_a_day() {
     let key = key("npm", "name", Some("1.0.0"));

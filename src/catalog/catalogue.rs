@@ -5,7 +5,7 @@ use super::facts::Facts;
 use super::index::{Index, IndexedItem};
 use super::item::{Item, Source};
 use super::latest::latest_of;
-use crate::curation::Sanitized;
+use crate::curation::{ListForm, Sanitized};
 use crate::model::{Approved, Entry, Name, Official, Timestamp, Version};
 
 /// One published generation: an immutable value that answers every request.
@@ -15,6 +15,7 @@ pub struct Catalogue {
     pub(super) tombstones: Index,
     /// The timestamp of the last change in it.
     pub(super) changed_at: Option<Timestamp>,
+    pub(super) lists: ListForm,
 }
 
 /// An entry that passed the gates, with our facts about it.
@@ -49,6 +50,12 @@ pub struct NameUpdate<'a> {
 }
 
 impl Catalogue {
+    /// Returns an empty generation whose successors list in this form.
+    #[must_use]
+    pub fn listing(lists: ListForm) -> Self {
+        Self { lists, ..Self::default() }
+    }
+
     /// Returns true if an item of the same entry is visible, with any facts.
     #[must_use]
     pub fn keeps(&self, name: &Name, version: &Version, source: &Source) -> bool {
@@ -70,7 +77,12 @@ impl Catalogue {
             with_a_latest(items.filter(stays).map(IndexedItem::share).collect())
         });
         let visible = self.visible.next(items.collect(), &names);
-        Self { visible, tombstones: self.tombstones.clone(), changed_at: self.changed_at }
+        Self {
+            visible,
+            tombstones: self.tombstones.clone(),
+            changed_at: self.changed_at,
+            lists: self.lists,
+        }
     }
 
     #[must_use]

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::catalogue::Loaded;
 use super::facts::Facts;
 use super::item::{CHANGED_AT, CLOSED, Item, Rendered, Splice};
-use crate::curation::Sanitized;
+use crate::curation::{ListForm, Sanitized};
 use crate::model::{
     Digest, Name, OFFICIAL_META, Official, Timestamp, TombstoneStub, ValidationError,
     ValidationRule, Version,
@@ -50,7 +50,7 @@ struct Provenance<'a> {
     sanitized: Vec<Cow<'a, str>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     received_digest: Option<Cow<'a, str>>,
-    /// The `isLatest` of upstream, where it differs from ours.
+    /// True if this is the latest version upstream, where that differs from ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     upstream_is_latest: Option<bool>,
 }
@@ -81,7 +81,7 @@ impl<'a> Document<'a> {
             provenance: Provenance {
                 sanitized,
                 received_digest: has_other_bytes.then(|| entry.head.received.to_string().into()),
-                upstream_is_latest: Some(official.is_latest).filter(|theirs| *theirs != is_latest),
+                upstream_is_latest: facts.differs_upstream(is_latest),
             },
             facts,
         })
@@ -108,8 +108,7 @@ impl<'a> Document<'a> {
             serde_json::from_str(block(OFFICIAL_META)).map_err(unreadable)?;
         let mut provenance: Provenance<'a> =
             serde_json::from_str(block(&ours(namespace))).map_err(unreadable)?;
-        let theirs = provenance.upstream_is_latest.unwrap_or(official.is_latest);
-        provenance.upstream_is_latest = Some(theirs).filter(|theirs| *theirs != is_latest);
+        provenance.upstream_is_latest = facts.differs_upstream(is_latest);
         official.is_latest = is_latest;
         if let Some(updated_at) = &item.later_update {
             official.updated_at = Cow::Borrowed(updated_at);
@@ -125,12 +124,21 @@ impl<'a> Document<'a> {
 
     /// Writes the item. `updatedAt` is upstream's, and never later than ours: a reader that remembers the
     /// greatest one would miss what changes here until then.
-    pub(super) fn render(&self, namespace: &str, changed_at: Timestamp) -> Rendered {
+    pub(super) fn render(
+        &self,
+        namespace: &str,
+        changed_at: Timestamp,
+        lists: ListForm,
+    ) -> Rendered {
         let theirs = &self.official.updated_at;
         let ours = changed_at.to_rfc3339();
         let is_earlier = Timestamp::parse(theirs).is_ok_and(|theirs| theirs < changed_at);
         let updated_at: &str = if is_earlier { theirs } else { &ours };
-        let (json, splice) = self.write(namespace, updated_at, Some(&ours));
+        let (json, mut splice) = self.write(namespace, updated_at, Some(&ours));
+        if lists.without_icons {
+            let within = icons(self.server.get());
+            splice.icons = within.map(|at| SERVER.len() + at.start..SERVER.len() + at.end);
+        }
         let later_update = (!is_earlier).then(|| theirs.as_ref().into());
         Rendered { json: json.into(), splice: Some(splice), later_update }
     }
@@ -153,10 +161,10 @@ impl<'a> Document<'a> {
         let changed = put(&mut json, &changed_at);
         // Lists end here.
         put_members(&mut json, &facts.details);
-        put_members(&mut json, provenance);
         put_members(&mut json, &facts.packages);
+        put_members(&mut json, provenance);
         json.extend_from_slice(CLOSED);
-        (json, Splice { updated, changed })
+        (json, Splice { icons: None, updated, changed })
     }
 }
 
@@ -169,6 +177,8 @@ impl Loaded {
     }
 }
 
+/// The bytes in front of the server in every item.
+const SERVER: &[u8] = br#"{"server":"#;
 /// The bytes that both blocks rarely exceed.
 const BLOCKS_BYTES: usize = 640;
 
@@ -179,7 +189,7 @@ fn put_official<S: Serialize + ?Sized>(
     official: &OfficialBlock<'_>,
     updated_at: &str,
 ) -> Range<usize> {
-    json.extend_from_slice(br#"{"server":"#);
+    json.extend_from_slice(SERVER);
     put(json, server);
     json.extend_from_slice(br#","_meta":{"#);
     put(json, OFFICIAL_META);
@@ -191,6 +201,27 @@ fn put_official<S: Serialize + ?Sized>(
     put(json, &official.is_latest);
     json.push(b'}');
     updated
+}
+
+/// Returns the place of the member `icons` in the text of a server, with the comma that it needs.
+fn icons(server: &str) -> Option<Range<usize>> {
+    #[derive(Deserialize)]
+    struct Server<'a> {
+        #[serde(borrow, default)]
+        icons: Option<&'a RawValue>,
+    }
+    let value = serde_json::from_str::<Server<'_>>(server).ok()?.icons?.get();
+    // The value borrows from the text.
+    let start = (value.as_ptr() as usize).checked_sub(server.as_ptr() as usize)?;
+    let end = start.checked_add(value.len())?;
+    let key = server.get(..start)?.trim_end().strip_suffix(':')?.trim_end().strip_suffix('"')?;
+    let before = server.get(..key.rfind('"')?)?;
+    if let Some(earlier) = before.trim_end().strip_suffix(',') {
+        return Some(earlier.len()..end);
+    }
+    let behind = server.get(end..)?.trim_start();
+    let comma = usize::from(behind.starts_with(','));
+    Some(before.len()..server.len() - behind.len() + comma)
 }
 
 /// Appends a value, and returns its place.
@@ -281,4 +312,26 @@ pub(super) fn tombstone(
 /// Returns the key of our block, under the reverse-DNS namespace of this registry.
 fn ours(namespace: &str) -> String {
     format!("{namespace}/curation")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[rstest::rstest]
+    #[case(r#"{"name":"a","icons":[{"src":"x"}],"version":"1"}"#, r#"{"name":"a","version":"1"}"#)]
+    #[case(r#"{"icons":[],"name":"a"}"#, r#"{"name":"a"}"#)]
+    #[case(r#"{"name":"a","icons":[]}"#, r#"{"name":"a"}"#)]
+    #[case(r#"{"icons":[]}"#, "{}")]
+    #[case("{ \"icons\" : [ ] , \"name\" : \"a\" }", "{  \"name\" : \"a\" }")]
+    #[case(r#"{"x":",\"icons\":1","\u0069cons":[1]}"#, r#"{"x":",\"icons\":1"}"#)]
+    #[case(r#"{"x":{"icons":[1]},"y":"icons"}"#, r#"{"x":{"icons":[1]},"y":"icons"}"#)]
+    fn icons_of_a_server_are_found_with_their_comma(#[case] server: &str, #[case] rest: &str) {
+        let mut left = server.to_owned();
+        if let Some(found) = icons(server) {
+            left.replace_range(found, "");
+        }
+        assert_eq!(left, rest);
+        serde_json::from_str::<serde_json::Value>(&left).expect("JSON");
+    }
 }

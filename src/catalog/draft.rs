@@ -77,6 +77,7 @@ impl Draft<'_> {
             visible: before.visible.next(written.visible, &names),
             tombstones: before.tombstones.next(written.tombstones, &names),
             changed_at: if is_changed { Some(timestamp) } else { ledger.newest() },
+            lists: before.lists,
         }
     }
 }

@@ -14,6 +14,9 @@ pub struct Facts {
     pub(super) listed: ListedFacts,
     pub(super) details: Details,
     pub(super) packages: Packages,
+    /// True if it is the greatest version that its upstream has, whatever that says of the row: it changes the flag of an
+    /// older row without another date, so that no reader of changes learns of it.
+    is_latest_upstream: bool,
 }
 
 /// The packages of an entry of which files are recorded, that an advisory concerns, or that are floating; bounded, and only
@@ -104,6 +107,15 @@ impl PackageFact {
     }
 }
 
+/// Returns the word of the worst definite verdict on the packages of an entry; that they are verified only if each is.
+fn worst(packages: &[EntryPackage<'_>]) -> Option<&'static str> {
+    let verdicts = packages.iter().map(|package| Some(&package.provenance.as_ref()?.verdict));
+    let definite = verdicts.map(|verdict| verdict.filter(|known| **known != Verdict::Unavailable));
+    let worst = definite.clone().flatten().max_by_key(|verdict| verdict.weight())?;
+    let is_whole = definite.clone().all(|verdict| verdict.is_some());
+    (is_whole || !matches!(worst, Verdict::Verified(_))).then_some(worst.as_str())
+}
+
 /// The facts that every form of an item has: programs choose by them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -117,6 +129,9 @@ pub(super) struct ListedFacts {
     /// True if a package does not name one content.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     floating: bool,
+    /// The verdict on its packages that is known to be the worst.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provenance: Option<&'static str>,
 }
 
 /// The facts that only a single entry has: people read them, and a list would repeat them in every item.
@@ -179,9 +194,16 @@ impl Facts {
         let EffectivePolicy { tier, classification, .. } = *effective;
         let approval = effective.approval.map(|(_, approval)| approval);
         let floating = packages.iter().any(|package| package.floating.is_some());
+        let provenance = worst(packages);
         let known = packages.iter().filter_map(|package| PackageFact::of(package, concerns));
         Self {
-            listed: ListedFacts { upstream: upstream.clone(), tier, ownership, floating },
+            listed: ListedFacts {
+                upstream: upstream.clone(),
+                tier,
+                ownership,
+                floating,
+                provenance,
+            },
             packages: Packages { packages: known.take(MAX_PACKAGES).collect() },
             details: Details {
                 classification,
@@ -191,7 +213,19 @@ impl Facts {
                 successor: successor.map(|name| SmolStr::new(name.as_str())),
                 advisories: concerns.iter().map(AdvisoryFact::of).collect(),
             },
+            is_latest_upstream: false,
         }
+    }
+
+    /// Returns the facts of the version that is, or is not, the latest one of its upstream.
+    #[must_use]
+    pub fn of_latest_upstream(self, is_latest_upstream: bool) -> Self {
+        Self { is_latest_upstream, ..self }
+    }
+
+    /// Returns if it is the latest version of its upstream, where that differs from ours.
+    pub(super) fn differs_upstream(&self, is_latest: bool) -> Option<bool> {
+        Some(self.is_latest_upstream).filter(|theirs| *theirs != is_latest)
     }
 
     /// Returns the upstream of the entry.
@@ -209,7 +243,9 @@ impl Facts {
             ("tier", listed.tier != other.listed.tier),
             ("ownership", listed.ownership != other.listed.ownership),
             ("floating", listed.floating != other.listed.floating),
+            ("provenance", listed.provenance != other.listed.provenance),
             ("packages", self.packages != other.packages),
+            ("upstreamIsLatest", self.is_latest_upstream != other.is_latest_upstream),
             ("classification", details.classification != other.details.classification),
             ("track", details.track != other.details.track),
             ("reviewed", details.reviewed != other.details.reviewed),
@@ -230,5 +266,60 @@ impl Facts {
         let entry = (sent, newest, received, status, published_at, self.upstream(), reach);
         let entry = Digest::of_hash(&entry);
         Source { entry: short(entry), facts: short(Digest::of_hash(self)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::curation::{ContentFacts, PackageProvenance};
+    use crate::provenance::{Build, Failure};
+
+    fn verdict(word: &str) -> Option<Verdict> {
+        let build = Build {
+            repository: "https://github.com/a/b".into(),
+            repository_id: None,
+            commit: "c".into(),
+            workflow: "w".into(),
+            called: None,
+            builder: "b".into(),
+            signed_at: Timestamp::MIN,
+        };
+        match word {
+            "verified" => Some(Verdict::Verified(Box::new(build))),
+            "unsigned" => Some(Verdict::Unsigned),
+            "failed" => Some(Verdict::Failed { reason: Failure::NoSource }),
+            "unavailable" => Some(Verdict::Unavailable),
+            _ => None,
+        }
+    }
+
+    #[rstest::rstest]
+    #[case(&[], None)]
+    #[case(&["verified"], Some("verified"))]
+    #[case(&["verified", "unsigned", "verified"], Some("unsigned"))]
+    #[case(&["failed", "unsigned"], Some("failed"))]
+    #[case(&["unavailable", "failed"], Some("failed"))]
+    #[case(&["unavailable", "unsigned"], Some("unsigned"))]
+    #[case(&["verified", "unavailable"], None)]
+    #[case(&["verified", "not looked for"], None)]
+    #[case(&["unavailable"], None)]
+    fn list_has_the_worst_definite_verdict_and_says_verified_only_of_all_packages(
+        #[case] words: &[&str],
+        #[case] wanted: Option<&str>,
+    ) {
+        let package = r#"{"registryType":"npm","identifier":"a","version":"1.0.0","transport":{"type":"stdio"}}"#;
+        let packages = vec![package; words.len()].join(",");
+        let facts = ContentFacts::of(&format!(
+            r#"{{"name":"a.b/c","description":"d","version":"1","packages":[{packages}]}}"#
+        ));
+        let known = facts.packages.iter().zip(words).map(|(facts, word)| EntryPackage {
+            facts,
+            recorded: None,
+            floating: None,
+            provenance: verdict(word).map(|verdict| PackageProvenance { verdict, drift: None }),
+            demanded: None,
+        });
+        assert_eq!(worst(&known.collect::<Vec<_>>()), wanted);
     }
 }

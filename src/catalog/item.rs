@@ -4,7 +4,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use smol_str::SmolStr;
 
-use crate::model::{Digest, Name, Timestamp, Version};
+use crate::model::{Digest, Name, Timestamp, Version, is_unseen};
 
 /// One entry of a generation: a visible server or a tombstone, as its JSON is served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct Item {
 pub enum Form {
     /// `updatedAt` is upstream's, since editors show it as the last release; `changedAt` is ours.
     Plain,
+    /// The same without the icons of the server.
+    WithoutIcons,
     /// An answer to `updated_since`: `updatedAt` is our `changedAt`, since readers remember the greatest
     /// one; upstream's is `upstreamUpdatedAt`.
     Changes,
@@ -51,9 +53,11 @@ pub(super) struct Rendered {
     pub(super) later_update: Option<Box<str>>,
 }
 
-/// The places of two values in the JSON of an item.
+/// The places in the JSON of an item at which its forms differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Splice {
+    /// The member `icons` of the server with a comma, if the view lists items without it.
+    pub(super) icons: Option<Range<usize>>,
     /// The value of `updatedAt`.
     pub(super) updated: Range<usize>,
     /// The value of `changedAt`, the last member of our block in a list.
@@ -81,12 +85,17 @@ impl Item {
     #[must_use]
     pub fn listed(&self, form: Form) -> [&[u8]; 6] {
         let Self { json, splice, .. } = self;
-        let Some(Splice { updated, changed }) = splice else {
+        let Some(Splice { icons, updated, changed }) = splice else {
             return [json, b"", b"", b"", b"", b""];
         };
-        match form {
-            Form::Plain => [&json[..changed.end], CLOSED, b"", b"", b"", b""],
-            Form::Changes => [
+        match (form, icons) {
+            (Form::WithoutIcons, Some(icons)) => {
+                [&json[..icons.start], &json[icons.end..changed.end], CLOSED, b"", b"", b""]
+            }
+            (Form::Plain | Form::WithoutIcons, _) => {
+                [&json[..changed.end], CLOSED, b"", b"", b"", b""]
+            }
+            (Form::Changes, _) => [
                 &json[..updated.start],
                 &json[changed.clone()],
                 &json[updated.end..changed.start - CHANGED_AT.len()],
@@ -101,7 +110,7 @@ impl Item {
     /// it so. It has no source: no generation keeps it.
     pub(super) fn as_latest(&self) -> Self {
         let (mut json, mut splice) = (self.json.clone(), self.splice.clone());
-        if let Some(Splice { updated, changed }) = &mut splice {
+        if let Some(Splice { updated, changed, .. }) = &mut splice {
             let (before, after) = json.split_at(updated.end);
             if let Some(rest) = after.strip_prefix(NOT_LATEST) {
                 *changed = changed.start - 1..changed.end - 1;
@@ -150,9 +159,10 @@ pub(super) fn tag(digest: Digest, changed_at: Timestamp) -> Tag {
 }
 
 /// Folds case in every script, as search compares. Upper case comes in between, because it unites what
-/// lower case keeps apart: both sigmas, and ß with ss.
+/// lower case keeps apart: both sigmas, and ß with ss. Characters that show nothing are left out.
 pub(super) fn fold(text: &str) -> String {
-    let lower = text.chars().flat_map(char::to_lowercase);
+    let seen = text.chars().filter(|character| !is_unseen(*character));
+    let lower = seen.flat_map(char::to_lowercase);
     lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
 
@@ -167,6 +177,10 @@ mod tests {
     #[case("ΟΔΟΣ", "οδος")]
     #[case("СЕРВЕР", "сервер")]
     #[case("\u{212a}", "k")]
+    #[case(
+        "\u{646}\u{200c}\u{627} a\u{200b}b\u{ad}c \u{2764}\u{fe0f}",
+        "\u{646}\u{627} abc \u{2764}"
+    )]
     fn case_is_folded_in_every_script(#[case] left: &str, #[case] right: &str) {
         assert_eq!(fold(left), fold(right));
     }

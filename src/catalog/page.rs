@@ -32,8 +32,10 @@ impl Catalogue {
     /// Returns the items that a query selects, by (name, version), at most `limit` of them.
     #[must_use]
     pub fn page(&self, query: &Query, limit: usize) -> Page<'_> {
-        let query = &Query { until: query.until.or(self.bound(query)), ..query.clone() };
-        let term = query.search.as_deref().map(|text| SearchTerm::new(&fold(text)));
+        let until = query.until.or(self.bound(query));
+        let query = &Query { until, ..query.within(self.lists) };
+        let term = query.search.as_deref().map(fold).filter(|text| !text.is_empty());
+        let term = term.map(|text| SearchTerm::new(&text));
         let admitted = self.candidates(query, term).filter(|item| {
             query.version.as_ref().is_none_or(|filter| filter.admits(item))
                 && query.updated_since.is_none_or(|since| item.changed_at > since)
@@ -44,7 +46,7 @@ impl Catalogue {
         let more = items.len() > kept;
         items.truncate(kept);
         let next = items.last().filter(|_| more).map(|last| Cursor::behind(query, last));
-        Page { items, form: query.form(), next }
+        Page { items, form: query.form(self.lists), next }
     }
 
     /// Returns the versions of a name, newest publication first, with tombstones if requested, after the

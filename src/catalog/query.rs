@@ -1,4 +1,5 @@
 use super::item::{Form, Item};
+use crate::curation::ListForm;
 use crate::model::Timestamp;
 
 /// The filters and the position of a list request. All filters apply together.
@@ -18,9 +19,29 @@ pub struct Query {
 }
 
 impl Query {
-    /// Returns the form of the items. The cursor carries `updated_since`, so later pages keep the form.
-    pub(super) const fn form(&self) -> Form {
-        if self.updated_since.is_some() { Form::Changes } else { Form::Plain }
+    /// Returns the form of the items. The cursor carries the filters, so later pages keep the form.
+    pub(super) const fn form(&self, lists: ListForm) -> Form {
+        if self.updated_since.is_some() {
+            Form::Changes
+        } else if lists.without_icons && self.browses() {
+            Form::WithoutIcons
+        } else {
+            Form::Plain
+        }
+    }
+
+    /// Returns the query with the filter of a view that lists latest versions only.
+    pub(super) fn within(&self, lists: ListForm) -> Self {
+        let latest = (lists.latest_only && self.browses()).then_some(VersionFilter::Latest);
+        Self { version: latest.or_else(|| self.version.clone()), ..self.clone() }
+    }
+
+    /// Returns true if the client browses. One that asks for an exact version, for changes or for deletions gets whole
+    /// items of all versions: a mirror that got less in a full list would take the rest for removed or rewritten.
+    const fn browses(&self) -> bool {
+        self.updated_since.is_none()
+            && !self.include_deleted
+            && !matches!(self.version, Some(VersionFilter::Exact(_)))
     }
 }
 

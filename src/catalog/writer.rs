@@ -148,7 +148,8 @@ impl Writer<'_> {
         let Candidate { version, published_at, source, facts, .. } = candidate;
         let digest = document.digest(self.namespace);
         let changed_at = self.changed_at(name, version, Shown::Visible, Some(digest));
-        let Rendered { json, splice, later_update } = document.render(self.namespace, changed_at);
+        let Rendered { json, splice, later_update } =
+            document.render(self.namespace, changed_at, self.before.lists);
         Item {
             tag: tag(digest, changed_at),
             source: *source,

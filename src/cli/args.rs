@@ -137,6 +137,22 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Copy the store into a new file, also while a daemon uses it, and read the copy back
+    Backup {
+        /// The new file, on this machine
+        file: PathBuf,
+        /// Print JSON for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check a copy of the store whole, and put it in the place of the store; no daemon may use that
+    Restore {
+        /// A file that `vidimus backup` wrote
+        file: PathBuf,
+        /// Print JSON for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Look up now who owns a namespace, and what the owner has to publish
     Ownership {
         /// The part of a name before the slash, such as com.example
@@ -232,6 +248,8 @@ pub(super) enum FileKind {
     Overlay,
     Upstream,
     Settings,
+    Advisory,
+    Evidence,
 }
 
 #[derive(Debug, Subcommand)]

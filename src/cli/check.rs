@@ -8,24 +8,28 @@ use super::print;
 use super::refused::refused_by_daemon;
 use super::serve::check_exposure;
 use super::target::Target;
-use crate::advisory::read_own;
+use crate::advisory::{self, read_own};
 use crate::api::{PRIVATE_KEY, exposed_key};
 use crate::config::{
     self, Locations, Settings, Upstream, read_file, read_upstream, read_upstreams,
 };
 use crate::daemon::{
-    Clock, LoadedOverlays, RuleEffect, Screenings, StatusReport, known_names, lint_own,
-    load_overlays, open_source, open_sources, open_webhooks, rule_effects, starter_warning,
+    Clock, LoadedOverlays, RuleEffect, Screenings, StatusReport, descriptors_within_reach,
+    fitting_connections, known_names, lint_own, lint_scans, load_overlays, open_source,
+    open_sources, open_webhooks, rule_effects, starter_warning,
 };
 use crate::lint::{Finding, Source, has_errors, json_schema};
 use crate::model::{Name, Timestamp, reason};
 use crate::overlay::{self, Context, Coverage, read};
+use crate::scan::{self, read_scan};
 
 /// Prints the JSON Schema of a kind of file.
 pub(super) fn print_schema(kind: FileKind) -> Exit {
     let [settings, upstream] = config::file_formats();
     let format = match kind {
         FileKind::Overlay => overlay::file_format(),
+        FileKind::Advisory => advisory::file_format(),
+        FileKind::Evidence => scan::file_format(),
         FileKind::Upstream => upstream,
         FileKind::Settings => settings,
     };
@@ -65,6 +69,7 @@ pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliErr
         }
     }
     findings.extend(lint_own(&settings.advisories));
+    findings.extend(lint_scans(&settings.evidence, now));
     print::findings(&findings, json);
     Ok(if has_errors(&findings) { Exit::Findings } else { Exit::Done })
 }
@@ -116,7 +121,29 @@ fn served(settings: &Settings, ids: Option<&[String]>) -> Vec<Finding> {
     let unopened = opened.into_iter().flatten().map(|error| {
         Finding::error(&place, reason(&error), "`serve` refuses to start until this is corrected")
     });
-    refused.into_iter().chain(exposed).chain(unopened).chain(unknown).collect()
+    let limits = limits(settings).map(|(found, allowed)| Finding::warning(&place, found, allowed));
+    refused.into_iter().chain(exposed).chain(unopened).chain(unknown).chain(limits).collect()
+}
+
+/// Finds settings that give connections less than they say.
+fn limits(settings: &Settings) -> impl Iterator<Item = (String, String)> {
+    let public = &settings.public;
+    let (files, wanted) = (descriptors_within_reach(), public.limits.connections);
+    let fitting = fitting_connections(files);
+    let unfit = (wanted > fitting).then(|| {
+        (
+            format!("{wanted} `connections` with at most {files} open files"),
+            format!("at most {fitting} are accepted; raise the limit (`LimitNOFILE=` of a service, `ulimit -Hn`)"),
+        )
+    });
+    let unnamed = (public.behind_tls_proxy && public.trusted_proxies.is_empty()).then(|| {
+        (
+            "`behind_tls_proxy` without `trusted_proxies`".to_owned(),
+            "list the addresses of the proxy; otherwise all its clients have the limits of one"
+                .to_owned(),
+        )
+    });
+    unfit.into_iter().chain(unnamed)
 }
 
 /// Finds what keeps an enabled upstream from being reached as its file and the settings say.
@@ -202,6 +229,10 @@ pub(super) async fn check_file(
     let findings = match file.extension().and_then(|extension| extension.to_str()) {
         Some("yaml") if is_below(file, &settings.advisories) => match read_file(file) {
             Ok(source) => read_own(&[source]).1,
+            Err(findings) => findings,
+        },
+        Some("yaml" | "json") if is_below(file, &settings.evidence) => match read_file(file) {
+            Ok(source) => read_scan(&source).err().unwrap_or_default(),
             Err(findings) => findings,
         },
         Some("yaml") => {

@@ -109,6 +109,7 @@ fn is_judged_alike(one: &VersionExplanation, other: &VersionExplanation) -> bool
         && facts(one) == facts(other)
         && more(one) == more(other)
         && one.advisories == other.advisories
+        && one.scans == other.scans
         && failures(one) == failures(other)
 }
 
@@ -147,6 +148,9 @@ fn print_block(block: &[&VersionExplanation], verbose: bool) {
     let known = usize::from(first.state == EntryState::Advisory);
     for advisory in first.advisories.iter().skip(known) {
         out(&format!("      advisory: {}", Escaped(advisory)));
+    }
+    for scan in &first.scans {
+        out(&format!("      scan: {}", Escaped(scan)));
     }
     if let Some(successor) = &first.successor {
         out(&format!("      use {} instead", Escaped(successor)));

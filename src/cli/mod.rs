@@ -9,6 +9,7 @@ mod afterwards;
 mod alert_args;
 mod alerts;
 mod args;
+mod backup;
 mod check;
 mod client;
 mod content;
@@ -223,6 +224,8 @@ async fn dispatch(
         }
         Command::Token { action, json } => token::act(settings, action, json).await,
         Command::Status { json } => query::status(settings, json).await,
+        Command::Backup { file, json } => backup::back_up(settings, &file, json).await,
+        Command::Restore { file, json } => backup::restored(&settings, &file, json),
         Command::Verify { file, json } => query::verify(settings, file, json).await,
     }
 }

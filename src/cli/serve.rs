@@ -17,8 +17,11 @@ use crate::api::{
     Door, Socket, TOKEN_FILE, Tls, TokenFile, operations, registry, serve as serve_http,
     serve_socket,
 };
-use crate::config::{Settings, Upstream, read_overlays, read_upstreams};
-use crate::daemon::{DaemonError, Services, Shift, open_source, open_sources, open_webhooks, run};
+use crate::config::{Public, Settings, Upstream, read_overlays, read_upstreams};
+use crate::daemon::{
+    DaemonError, Services, Shift, fitting_connections, open_source, open_sources, open_webhooks,
+    raise_descriptors, run,
+};
 use crate::model::{Escaped, reason};
 use crate::remote::OwnershipSources;
 use crate::store::{Store, restrict_folder};
@@ -109,8 +112,8 @@ pub(super) async fn run_daemon(
     if let Some(tls) = tls.clone() {
         tokio::spawn(tls.follow_files(stop.clone()));
     }
-    let settings = &services.settings.public;
-    let door = Door { public: settings.clone(), answers_at_once: true, tls };
+    let pressure = Arc::clone(&services.pressure);
+    let door = Door { public: fitting(&services), answers_at_once: true, tls, pressure };
     let public = registry(Arc::clone(&services));
     let public = serve_http(listeners.registry, public, door, stop.clone());
     tokio::spawn(Arc::clone(&token).follow(stop.clone()));
@@ -121,7 +124,8 @@ pub(super) async fn run_daemon(
             local.await;
         }
     });
-    let private = serve_http(listeners.operations, private, Door::plain(), stop.clone());
+    let door = Door::operations(Arc::clone(&services.pressure));
+    let private = serve_http(listeners.operations, private, door, stop.clone());
     let (public, private) = (tokio::spawn(public), tokio::spawn(private));
     let ended = in_time(run(services, upstreams, sources, stop.clone()), &stop).await;
     stop.cancel();
@@ -134,6 +138,24 @@ pub(super) async fn run_daemon(
     ended?;
     info!("stopped");
     Ok(Exit::Done)
+}
+
+/// Raises the limit of open files; returns the settings of the registry with connections that fit it.
+fn fitting(services: &Services) -> Public {
+    let mut public = services.settings.public.clone();
+    let files = raise_descriptors();
+    let fitting = fitting_connections(files);
+    let connections = public.limits.connections;
+    if connections > fitting {
+        warn!(
+            connections,
+            files,
+            fitting,
+            "`[limits] connections` does not fit the limit of open files; fewer are accepted"
+        );
+        public.limits.connections = fitting;
+    }
+    public
 }
 
 /// Closes the data folder to other users and opens the socket of operations. Without either the daemon goes on: the

@@ -52,6 +52,10 @@ fn version_lines(shown: &ShownVersion) -> Vec<Line> {
     let mut lines = content_lines(&shown.content);
     lines.push(dates_line(&shown.dates));
     lines.push(Line::new("digest", shown.received.to_string()));
+    lines.extend(explanation.packages.iter().filter_map(|package| {
+        let provenance = package.provenance.as_ref()?;
+        Some(Line::new("provenance", format!("{}: {}", package.identifier, provenance.why)))
+    }));
     let state = match explanation.state {
         EntryState::Served => "served".to_owned(),
         hidden => format!("hidden: {hidden}"),
@@ -64,6 +68,7 @@ fn version_lines(shown: &ShownVersion) -> Vec<Line> {
     if explanation.state != EntryState::Served {
         lines.extend(approved_lines(&shown.if_approved.hidden));
     }
+    lines.extend(explanation.scans.iter().map(|scan| Line::new("scan", scan)));
     if let Some(status) = &explanation.upstream_status {
         let message = status.status_message.as_ref();
         let message = message.map(|message| format!(": {message}")).unwrap_or_default();

@@ -7,7 +7,7 @@ use crate::config::{Settings, Upstream, read_upstreams};
 use crate::curation::PolicySnapshot;
 use crate::daemon::{
     Clock, CurrentPolicy, LoadedOverlays, combine, is_anything_known, last_good_overlays,
-    load_overlays, load_own,
+    load_overlays, load_own, load_scans,
 };
 use crate::model::{Actor, Timestamp};
 use crate::store::{Snapshot, Store, StoreError};
@@ -81,7 +81,8 @@ impl Offline {
         let policies = upstreams.iter().map(Upstream::policy).collect();
         let current_policy = combine(settings, overlays, policies);
         let advisories = load_own(settings, &store, &current_policy.snapshot, clock.now())?;
-        let current_policy = current_policy.with_advisories(advisories);
+        let scans = load_scans(settings, &store)?;
+        let current_policy = current_policy.with_reports(advisories, scans);
         let unknown = |source| CliError::File { path: settings.data.clone(), source };
         let actor = Actor::LocalUser(own_uid().map_err(unknown)?);
         let (store, clock) = (Arc::new(store), Arc::new(clock));

@@ -1,12 +1,13 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::fs::{DirEntry, Metadata};
-use std::io::ErrorKind;
+use std::io::{Error, ErrorKind};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::system::is_of_system;
 use crate::lint::{Finding, Source};
 
 /// Larger than any file a person reviews; a thousand approvals take a fifth of it.
@@ -14,6 +15,9 @@ pub(super) const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// The files of a folder of overlays; one for each server is far below it.
 pub const MAX_FILES: usize = 10_000;
 pub(super) const MAX_DEPTH: usize = 16;
+/// The files of a folder of evidence in all: they are kept in memory.
+const MAX_MIB: u64 = 32;
+const EVIDENCE_LIMIT: Option<u64> = Some(MAX_MIB * 1024 * 1024);
 
 /// The content of a folder of text files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -95,36 +99,41 @@ fn is_old(metadata: &Metadata, now: SystemTime) -> bool {
 
 /// Files as they were read before, in the order of their paths, so that a look passes over them once.
 #[derive(Debug, Default)]
-pub struct KnownFiles(VecDeque<(Stamp, Arc<Source>)>);
+pub struct KnownFiles {
+    files: VecDeque<(Stamp, Arc<Source>)>,
+    /// Paths that the last look could not look at, since the system gave no answer: no verdict about any file. The files that were
+    /// read there before are known as they were.
+    pub unread: Vec<Finding>,
+}
 
 impl KnownFiles {
     #[must_use]
     pub const fn new() -> Self {
-        Self(VecDeque::new())
+        Self { files: VecDeque::new(), unread: Vec::new() }
     }
 
     /// Forgets files, which are then read again.
     pub fn retain(&mut self, mut is_kept: impl FnMut(&Arc<Source>) -> bool) {
-        self.0.retain(|(_, source)| is_kept(source));
+        self.files.retain(|(_, source)| is_kept(source));
     }
 
     /// Returns true if every file is on this device.
     #[must_use]
     pub fn are_on(&self, device: u64) -> bool {
-        self.0.iter().all(|(stamp, _)| stamp.device == device)
+        self.files.iter().all(|(stamp, _)| stamp.device == device)
     }
 
     /// Takes the file of a path that is behind every one that was asked for before.
     fn take(&mut self, path: &str) -> Option<(Stamp, Arc<Source>)> {
         loop {
-            let (_, front) = self.0.front()?;
+            let (_, front) = self.files.front()?;
             if front.file == path {
-                return self.0.pop_front();
+                return self.files.pop_front();
             }
             if Path::new(&front.file) > Path::new(path) {
                 return None;
             }
-            self.0.pop_front();
+            self.files.pop_front();
         }
     }
 }
@@ -144,49 +153,85 @@ pub fn read_overlays(folder: &Path) -> Folder {
 /// `now` is read again in any case.
 #[must_use]
 pub fn read_changed_overlays(folder: &Path, known: &mut KnownFiles, now: SystemTime) -> Folder {
-    read_into(folder, "yaml", true, known, now)
+    read_into(folder, YAML, known, now)
 }
 
 /// Reads `advisories/**/*.yaml` in the same way.
 #[must_use]
 pub fn read_advisories(folder: &Path, known: &mut KnownFiles, now: SystemTime) -> Folder {
-    read_into(folder, "yaml", true, known, now)
+    read_all(folder, YAML, known, now)
+}
+
+/// Reads `evidence/**/*.yaml` and `evidence/**/*.json` in the same way. Too many files, or too many bytes in all, make the
+/// folder as a whole unreadable: which of them to leave out is no question of their order.
+#[must_use]
+pub fn read_evidence(folder: &Path, known: &mut KnownFiles, now: SystemTime) -> Folder {
+    let kind = FileKind { extensions: &["yaml", "json"], recursive: true, most: EVIDENCE_LIMIT };
+    read_all(folder, kind, known, now)
+}
+
+/// Takes what could not be looked at for an error, which changes nothing.
+fn read_all(folder: &Path, kind: FileKind<'_>, known: &mut KnownFiles, now: SystemTime) -> Folder {
+    let mut read = read_into(folder, kind, known, now);
+    read.findings.append(&mut known.unread);
+    read
 }
 
 /// Reads the files with one extension below a folder.
 pub(super) fn read(folder: &Path, extension: &str, recursive: bool) -> Folder {
     // No file is known, so the time does not matter.
-    read_into(folder, extension, recursive, &mut KnownFiles::new(), UNIX_EPOCH)
+    let kind = FileKind { extensions: &[extension], recursive, most: None };
+    read_all(folder, kind, &mut KnownFiles::new(), UNIX_EPOCH)
 }
 
-fn read_into(
-    folder: &Path,
-    extension: &str,
+/// The files that are read below a folder.
+#[derive(Debug, Clone, Copy)]
+struct FileKind<'a> {
+    extensions: &'a [&'a str],
     recursive: bool,
-    known: &mut KnownFiles,
-    now: SystemTime,
-) -> Folder {
+    /// The bytes of all files, if they are limited.
+    most: Option<u64>,
+}
+
+/// Overlays and advisories.
+const YAML: FileKind<'static> = FileKind { extensions: &["yaml"], recursive: true, most: None };
+
+fn read_into(folder: &Path, kind: FileKind<'_>, known: &mut KnownFiles, now: SystemTime) -> Folder {
+    known.unread.clear();
     let root = match folder.canonicalize() {
         Ok(root) => root,
         Err(error) => {
             let place = Source::new(folder.to_string_lossy(), "").start();
             let found = format!("the folder cannot be read: {error}");
             let finding = Finding::error(&place, found, "create it, or configure another folder");
+            if is_of_system(&error) {
+                let sources = known.files.iter().map(|(_, source)| Arc::clone(source)).collect();
+                known.unread = vec![finding];
+                return Folder { sources, ..Folder::default() };
+            }
             return Folder { findings: vec![finding], ..Folder::default() };
         }
     };
     let mut reading = Reading {
         root,
-        extension,
-        recursive,
+        kind,
         now,
-        read: KnownFiles(VecDeque::with_capacity(known.0.len())),
+        bytes: 0,
+        is_full: false,
+        read: KnownFiles { files: VecDeque::with_capacity(known.files.len()), unread: Vec::new() },
         known: std::mem::take(known),
         findings: Vec::new(),
     };
     reading.folder(folder, 0);
+    if reading.is_full {
+        reading.read.files.clear();
+        reading.findings.clear();
+        let allowed = "remove results that ended";
+        let found = format!("more than {MAX_FILES} files, or more than {MAX_MIB} MiB in all");
+        reading.error(folder, found, allowed);
+    }
     *known = reading.read;
-    let sources = known.0.iter().map(|(_, source)| Arc::clone(source)).collect();
+    let sources = known.files.iter().map(|(_, source)| Arc::clone(source)).collect();
     Folder { sources, findings: reading.findings }
 }
 
@@ -197,9 +242,12 @@ pub(super) fn is_left_behind(name: &str) -> bool {
 
 struct Reading<'a> {
     root: PathBuf,
-    extension: &'a str,
-    recursive: bool,
+    kind: FileKind<'a>,
     now: SystemTime,
+    /// The bytes of the files so far.
+    bytes: u64,
+    /// True if the bytes or the files in all are too many.
+    is_full: bool,
     known: KnownFiles,
     read: KnownFiles,
     findings: Vec<Finding>,
@@ -212,20 +260,18 @@ impl Reading<'_> {
         }
         let entries = match std::fs::read_dir(folder) {
             Ok(entries) => entries,
-            Err(error) => {
-                return self.error(folder, format!("the folder cannot be read: {error}"), "");
-            }
+            Err(error) => return self.failed(folder, "the folder cannot be read", &error),
         };
         let mut named: Vec<(OsString, DirEntry)> = Vec::new();
         for entry in entries {
             match entry {
                 Ok(entry) => named.push((entry.file_name(), entry)),
+                // What the listing lacks stays as it was.
+                Err(error) if is_of_system(&error) => {
+                    return self.failed(folder, "the folder cannot be read completely", &error);
+                }
                 Err(error) => {
-                    self.error(
-                        folder,
-                        format!("the folder cannot be read completely: {error}"),
-                        "",
-                    );
+                    self.failed(folder, "the folder cannot be read completely", &error);
                 }
             }
         }
@@ -248,10 +294,10 @@ impl Reading<'_> {
             Err(_) if path.is_symlink() => {
                 return self.error(path, "a broken symbolic link", "remove it");
             }
-            Err(error) => return self.error(path, format!("it cannot be read: {error}"), ""),
+            Err(error) => return self.failed(path, "it cannot be read", &error),
         };
         if metadata.is_dir() {
-            if !self.recursive || hidden {
+            if !self.kind.recursive || hidden {
                 return;
             }
             if is_link {
@@ -276,7 +322,7 @@ impl Reading<'_> {
 
     fn file(&mut self, path: &Path, hidden: bool, metadata: &Metadata) {
         match path.extension().and_then(|extension| extension.to_str()) {
-            Some(extension) if extension == self.extension && !hidden => {
+            Some(extension) if self.kind.extensions.contains(&extension) && !hidden => {
                 self.take(path, metadata);
             }
             Some("md") => {}
@@ -286,7 +332,9 @@ impl Reading<'_> {
                 self.findings.push(Finding::warning(&place, found, ""));
             }
             _ => {
-                let allowed = format!("only `*.{}` and `*.md` belong here", self.extension);
+                let allowed = self.kind.extensions.iter().map(|kind| format!("`*.{kind}`"));
+                let allowed = allowed.chain(["`*.md`".to_owned()]).collect::<Vec<_>>();
+                let allowed = format!("only {} belong here", allowed.join(" and "));
                 self.error(path, "a file of another kind", allowed);
             }
         }
@@ -297,15 +345,26 @@ impl Reading<'_> {
             // Two such files would have one name in every message.
             return self.error(path, "a path that is not UTF-8", "rename it");
         };
-        if self.read.0.len() >= MAX_FILES {
+        if self.is_full {
+            return;
+        }
+        self.bytes = self.bytes.saturating_add(metadata.size().min(MAX_FILE_BYTES));
+        if let Some(most) = self.kind.most
+            && (self.bytes > most || self.read.files.len() >= MAX_FILES)
+        {
+            self.is_full = true;
+            return;
+        }
+        if self.read.files.len() >= MAX_FILES {
             return self.error(path, format!("more than {MAX_FILES} files"), "");
         }
         let stamp = Stamp::of(metadata, self.now);
-        if let Some((before, source)) = self.known.take(file)
-            && before == stamp
+        let known = self.known.take(file);
+        if let Some((before, source)) = &known
+            && *before == stamp
             && stamp.is_old
         {
-            return self.read.0.push_back((stamp, source));
+            return self.read.files.push_back((stamp, Arc::clone(source)));
         }
         if stamp.size > MAX_FILE_BYTES {
             let found = format!("a file of {} bytes", stamp.size);
@@ -315,9 +374,32 @@ impl Reading<'_> {
             Ok(Ok(text)) if text.trim().is_empty() => {
                 self.error(path, "an empty file", EMPTY);
             }
-            Ok(Ok(text)) => self.read.0.push_back((stamp, Source::new(file, text))),
+            Ok(Ok(text)) => self.read.files.push_back((stamp, Source::new(file, text))),
             Ok(Err(_)) => self.error(path, "the file is not UTF-8", "save it as UTF-8"),
-            Err(error) => self.error(path, format!("the file cannot be read: {error}"), ""),
+            Err(error) => {
+                if is_of_system(&error) {
+                    self.read.files.extend(known);
+                }
+                self.failed(path, "the file cannot be read", &error);
+            }
+        }
+    }
+
+    /// Notes an error of the system about a path: what was read there before stays, if the system gave no answer.
+    fn failed(&mut self, path: &Path, what: &str, error: &Error) {
+        if !is_of_system(error) {
+            return self.error(path, format!("{what}: {error}"), "");
+        }
+        let place = Source::new(path.to_string_lossy(), "").start();
+        let allowed = "it is tried again; what was read before stays in use";
+        self.read.unread.push(Finding::error(&place, format!("{what}: {error}"), allowed));
+        while let Some((stamp, source)) = self.known.files.pop_front() {
+            let file = Path::new(&source.file);
+            if file.starts_with(path) {
+                self.read.files.push_back((stamp, source));
+            } else if file > path {
+                return self.known.files.push_front((stamp, source));
+            }
         }
     }
 

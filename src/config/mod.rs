@@ -12,6 +12,7 @@ mod ownership;
 mod public;
 mod replace;
 mod settings;
+mod system;
 mod upstream;
 mod views;
 mod webhooks;
@@ -20,7 +21,8 @@ pub use advisories::{AdvisoryFeed, FeedOrigin};
 pub use fields::file_formats;
 pub use folder::read_file;
 pub use folder::{
-    Folder, KnownFiles, MAX_FILES, read_advisories, read_changed_overlays, read_overlays,
+    Folder, KnownFiles, MAX_FILES, read_advisories, read_changed_overlays, read_evidence,
+    read_overlays,
 };
 pub use ownership::{ArtefactSettings, Github, OwnershipSettings, ProvenanceSettings};
 pub use public::{Contact, Public, PublicLimits, TlsFiles};

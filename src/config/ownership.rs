@@ -5,10 +5,12 @@ use url::Url;
 
 use super::fields::{
     GITHUB, OWNERSHIP, OWNERSHIP_TIER, OWNERSHIP_TIERS, PACKAGE_REGISTRY, PACKAGES, PROVENANCE,
+    PROVENANCE_REQUIRE, PROVENANCE_TIER, PROVENANCE_TIERS,
 };
 use super::upstream::root_url;
-use crate::curation::{Demands, OwnershipPolicy};
+use crate::curation::{Demands, OwnershipPolicy, ProvenancePolicy, TypeDemands};
 use crate::lint::{Fields, Node, Reader};
+use crate::overlay::ProvenanceDemand;
 use crate::ownership::{PackageRegistries, Requirement};
 
 /// The settings for the verification of owners.
@@ -24,9 +26,10 @@ pub struct OwnershipSettings {
     pub provenance: ProvenanceSettings,
 }
 
-/// The files that replace the embedded trust in attestations.
+/// The demands on the provenance of packages, and the files that replace the embedded trust in attestations.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProvenanceSettings {
+    pub policy: ProvenancePolicy,
     pub trusted_root: Option<PathBuf>,
     pub npm_keys: Option<PathBuf>,
 }
@@ -83,6 +86,7 @@ impl OwnershipSettings {
                 |key| provenance.get(key).and_then(|node| reader.text(node)).map(PathBuf::from);
             self.provenance.trusted_root = path("trusted_root");
             self.provenance.npm_keys = path("npm_keys");
+            self.demand_provenance(reader, &provenance);
         }
         if let Some(node) = fields.get("packages")
             && let Some(packages) = reader.mapping(node, &PACKAGES)
@@ -109,6 +113,23 @@ impl OwnershipSettings {
                 if let Some(url) = url {
                     self.packages.add(kind.to_owned(), url);
                 }
+            }
+        }
+    }
+
+    fn demand_provenance(&mut self, reader: &mut Reader, fields: &Fields<'_>) {
+        let policy = &mut self.provenance.policy;
+        let require = fields.get("require");
+        if let Some(require) = require.and_then(|node| reader.mapping(node, &PROVENANCE_REQUIRE)) {
+            policy.default = type_demands(reader, &require, policy.default);
+        }
+        if let Some(node) = fields.get("tiers")
+            && let Some(tiers) = reader.mapping(node, &PROVENANCE_TIERS)
+        {
+            for (item, tier) in policy.tiers.iter_mut().zip(PROVENANCE_TIERS.keys()) {
+                let Some(node) = tiers.get(tier) else { continue };
+                let Some(fields) = reader.mapping(node, &PROVENANCE_TIER) else { continue };
+                *item = Some(type_demands(reader, &fields, policy.default));
             }
         }
     }
@@ -153,6 +174,14 @@ fn demands(reader: &mut Reader, fields: &Fields<'_>, before: Demands) -> Demands
     let mut word = |key| fields.get(key).and_then(|node| reader.word(node, &Requirement::WORDS));
     let (exact, wildcard) = (word("exact"), word("wildcard"));
     Demands { exact: exact.unwrap_or(before.exact), wildcard: wildcard.unwrap_or(before.wildcard) }
+}
+
+fn type_demands(reader: &mut Reader, fields: &Fields<'_>, before: TypeDemands) -> TypeDemands {
+    TypeDemands::TYPES.iter().fold(before, |demands, kind| {
+        let node = fields.get(kind);
+        let demand = node.and_then(|node| reader.word(node, &ProvenanceDemand::WORDS));
+        demand.map_or(demands, |demand| demands.with(kind, demand))
+    })
 }
 
 fn resolver(text: &str) -> Result<SocketAddr, &'static str> {

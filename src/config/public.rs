@@ -39,9 +39,9 @@ pub struct TlsFiles {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublicLimits {
-    /// Concurrent connections; more wait until one ends.
+    /// Concurrent connections.
     pub connections: usize,
-    /// Concurrent connections of one peer; more are closed at once.
+    /// Concurrent connections of one address while more than three quarters of all are open.
     pub connections_per_peer: usize,
     /// Requests of one client a minute; unlimited by default. Requests for single entries are never
     /// limited: an editor that cannot read one removes the server from its user.
@@ -67,7 +67,7 @@ impl Default for PublicLimits {
     fn default() -> Self {
         Self {
             connections: 4096,
-            connections_per_peer: 1024,
+            connections_per_peer: 32,
             requests_per_minute: None,
             cache_bytes: 64 * 1024 * 1024,
         }

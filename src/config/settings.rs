@@ -51,6 +51,8 @@ pub struct Settings {
     /// The folder of the organisation's own advisories.
     pub advisories: PathBuf,
     pub advisory_feeds: Vec<AdvisoryFeed>,
+    /// The folder of scan results.
+    pub evidence: PathBuf,
     pub listen: SocketAddr,
     pub ops_listen: SocketAddr,
     /// True if a flag, a variable or the file names `ops_listen`: a token goes to no other address.
@@ -124,6 +126,7 @@ impl Default for Settings {
             overlays_poll: Duration::from_secs(2),
             advisories: "advisories".into(),
             advisory_feeds: Vec::new(),
+            evidence: "evidence".into(),
             listen: loopback(8080),
             ops_listen: loopback(8081),
             ops_listen_named: false,
@@ -197,6 +200,7 @@ impl Settings {
             ("upstreams", &mut self.upstreams),
             ("overlays", &mut self.overlays),
             ("advisories", &mut self.advisories),
+            ("evidence", &mut self.evidence),
         ] {
             if let Some(text) = fields.get(key).and_then(|node| reader.text(node)) {
                 *path = text.into();

@@ -9,7 +9,9 @@ use rstest::rstest;
 
 use super::*;
 use crate::alert::AlertKind;
+use crate::curation::{ProvenancePolicy, TypeDemands};
 use crate::lint::{Field, FileFormat, Finding, Table};
+use crate::overlay::ProvenanceDemand;
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -309,6 +311,12 @@ fn given_locations_override_the_file_and_the_file_the_defaults() {
 #[case("request_url = \"https://user:secret@portal.example\"", "an https or mailto URL")]
 #[case("request_url = \"mailto:nowhere\"", "an https or mailto URL")]
 #[case("request_url = \"javascript:alert(1)\"", "an https or mailto URL")]
+#[case("[provenance]\nrequire = {cargo = \"required\"}", "vidimus.toml:2:12: unknown key `cargo`")]
+#[case(
+    "[provenance.tiers.1]\nnpm = \"optional\"",
+    "vidimus.toml:2:7: `optional`; allowed: `when_available`, `required`"
+)]
+#[case("[provenance.tiers.4]\nnpm = \"required\"", "unknown key `4`")]
 #[case("[[advisory_feeds]]\nname = \"npm\"", "a feed without `from`")]
 #[case(
     "[[advisory_feeds]]\nname = \"npm\"\nfrom = \"http://osv.example/all.zip\"",
@@ -321,6 +329,19 @@ fn given_locations_override_the_file_and_the_file_the_defaults() {
 fn invalid_configuration_is_rejected_with_its_place(#[case] text: &str, #[case] wanted: &str) {
     let findings = settings(text, Locations::default()).expect_err("refused");
     assert!(findings[0].contains(wanted), "{findings:#?}");
+}
+
+#[test]
+fn demands_of_a_tier_are_those_of_all_with_its_own() {
+    let text = "[provenance]\nrequire = {npm = \"required\", pypi = \"when_available\"}\n\
+                [provenance.tiers.2]\nnpm = \"when_available\"\n";
+    let settings = settings(text, Locations::default()).expect("good");
+    let policy = settings.ownership.provenance.policy;
+    let default = TypeDemands::default()
+        .with("npm", ProvenanceDemand::Required)
+        .with("pypi", ProvenanceDemand::WhenAvailable);
+    let second = default.with("npm", ProvenanceDemand::WhenAvailable);
+    assert_eq!(policy, ProvenancePolicy { default, tiers: [None, Some(second), None] });
 }
 
 #[test]
@@ -480,4 +501,34 @@ fn documented_limits_are_those_of_the_reader() {
             }
         }
     }
+}
+
+#[test]
+fn evidence_is_yaml_and_json_and_a_folder_that_is_too_large_is_unreadable_as_a_whole() {
+    let read = |folder: &tempfile::TempDir| {
+        super::read_evidence(
+            folder.path(),
+            &mut super::KnownFiles::new(),
+            std::time::SystemTime::UNIX_EPOCH,
+        )
+    };
+    let few =
+        folder(&[("a/x.json", "{}"), ("y.yaml", "# y"), ("README.md", "notes"), ("z.yml", "# z")]);
+    let found = read(&few);
+    let files: Vec<&str> = found.sources.iter().map(|source| source.text.as_str()).collect();
+    assert_eq!(files, ["{}", "# y"]);
+    assert_eq!(
+        shown(&found.findings, few.path()),
+        ["z.yml:1:1: a file of another kind; only `*.yaml` and `*.json` and `*.md` belong here"]
+    );
+    let large = "#".repeat(1024 * 1024);
+    let names: Vec<String> = (0..33).map(|index| format!("{index:02}.yaml")).collect();
+    let files: Vec<(&str, &str)> =
+        names.iter().map(|name| (name.as_str(), large.as_str())).collect();
+    assert_eq!(read(&folder(&files[..32])).findings, []);
+    let all = folder(&files);
+    let found = read(&all);
+    assert_eq!(found.sources, []);
+    assert_eq!(found.findings.len(), 1, "{:?}", found.findings);
+    assert_eq!(found.findings[0].place.source.file, all.path().to_string_lossy());
 }

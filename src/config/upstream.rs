@@ -290,6 +290,7 @@ fn safety_limits(reader: &mut Reader, fields: &Fields<'_>) -> SafetyLimits {
         ("rewritten_percent", &mut safety_limits.rewritten_percent),
         ("deleted_percent", &mut safety_limits.deleted_percent),
         ("shrink_percent", &mut safety_limits.shrink_percent),
+        ("growth_percent", &mut safety_limits.growth_percent),
     ] {
         *percent = number(key, 0..=100).unwrap_or(*percent);
     }

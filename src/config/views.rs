@@ -2,11 +2,13 @@ use std::collections::BTreeSet;
 
 use super::fields::VIEW;
 use super::upstream::is_id;
-use crate::curation::{DEFAULT_VIEW, View};
+use crate::curation::{DEFAULT_VIEW, ListForm, View};
 use crate::lint::{Node, Reader};
 use crate::overlay::{Classification, NamePattern};
 
 const MAX_TIER: u64 = 3;
+/// The words of `icons`, each with true if lists leave them out.
+const ICONS: [(&str, bool); 2] = [("keep", false), ("drop", true)];
 
 /// Reads the views, and adds the default one without limits unless it is configured.
 pub(super) fn read_views(reader: &mut Reader, node: Option<&Node>) -> Vec<View> {
@@ -48,6 +50,8 @@ fn view(reader: &mut Reader, node: &Node) -> Option<View> {
         let items = reader.list(node).iter();
         items.filter_map(|item| reader.parsed(item, NamePattern::parse)).collect()
     });
+    let latest_only = fields.get("latest_only").and_then(|node| reader.boolean(node));
+    let icons = fields.get("icons").and_then(|node| reader.word(node, &ICONS));
     Some(View {
         name: name?,
         tiers,
@@ -55,6 +59,10 @@ fn view(reader: &mut Reader, node: &Node) -> Option<View> {
         labels: fields.get("labels").map(|node| reader.texts(node)),
         upstreams: fields.get("upstreams").map(|node| reader.texts(node)),
         names,
+        lists: ListForm {
+            latest_only: latest_only.unwrap_or_default(),
+            without_icons: icons.unwrap_or_default(),
+        },
     })
 }
 

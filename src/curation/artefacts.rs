@@ -1,6 +1,7 @@
 //! The packages of an entry beside what is recorded of their files.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use url::Url;
 
@@ -10,7 +11,10 @@ use super::evidence::Evidence;
 use super::facts::PackageFacts;
 use super::policy::PolicySnapshot;
 use super::provenance::{Origin, PackageProvenance};
+use super::requirement::{Demanded, TypeDemands};
 use crate::artefact::{ArtefactRecord, Checksum, Floating, PackageKey, PackageRecord};
+use crate::model::Timestamp;
+use crate::overlay::EffectivePolicy;
 use crate::ownership::{Package, is_registry_of};
 
 /// A package of an entry.
@@ -22,7 +26,12 @@ pub struct EntryPackage<'a> {
     pub floating: Option<Floating>,
     /// The verdict on who built it; `None` if its attestations were not looked for.
     pub provenance: Option<PackageProvenance>,
+    /// The provenance that rules and settings demand of it.
+    pub demanded: Option<Demanded<'a>>,
 }
+
+/// The time without a definite answer after which a person should look at it.
+const UNCONFIRMED_AFTER: Duration = Duration::from_hours(7 * 24);
 
 /// A file whose digest is another one than before, or than the entry states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,10 +87,14 @@ impl<'a> EntryPackage<'a> {
         content: &'a ContentHead,
         dossier: &'a Dossier,
         policy: &PolicySnapshot,
+        rules: &EffectivePolicy<'a>,
     ) -> Vec<Self> {
         let packages = content.facts.iter().flat_map(|facts| &facts.packages);
-        let mut packages: Vec<Self> =
-            packages.map(|facts| Self::of(facts, dossier, policy)).collect();
+        let package = |facts: &'a PackageFacts| {
+            let demanded = policy.provenance.demanded(&facts.registry, rules);
+            Self { demanded, ..Self::of(facts, dossier, policy) }
+        };
+        let mut packages: Vec<Self> = packages.map(package).collect();
         if packages.iter().any(|package| package.recorded.is_some()) {
             let pins = policy.overlays.pins(dossier.name.namespace());
             let origin = Origin::of(content, dossier, pins, &policy.package_urls);
@@ -104,7 +117,34 @@ impl<'a> EntryPackage<'a> {
             }
             floating => floating,
         };
-        Self { facts, recorded, floating, provenance: None }
+        Self { facts, recorded, floating, provenance: None, demanded: None }
+    }
+
+    /// Returns true if its registry can have attestations of exactly what a client runs.
+    pub(super) fn is_checkable(&self) -> bool {
+        let facts = self.facts;
+        TypeDemands::TYPES.iter().any(|kind| facts.registry.eq_ignore_ascii_case(kind))
+            && self.floating.is_none()
+            && facts.redirected.is_none()
+    }
+
+    /// Returns the moments after which its registry owes an answer for too long: about its files, and about the
+    /// attestations that are demanded.
+    pub(super) fn unconfirmed_from(&self) -> [Option<Timestamp>; 2] {
+        let since = self.recorded.map_or([None; 2], |(_, record)| record.unanswered());
+        let [files, attestations] =
+            since.map(|since| since.map(|since| since.plus(UNCONFIRMED_AFTER)));
+        [files, attestations.filter(|_| self.demanded.is_some())]
+    }
+
+    /// Returns its key and the reason if its registry owes an answer for too long, with true if only attestations lack
+    /// one.
+    #[must_use]
+    pub fn unconfirmed(&self, now: Timestamp) -> Option<(&'a PackageKey, bool, Option<&'a str>)> {
+        let is_due = |from: Option<Timestamp>| from.is_some_and(|from| from <= now);
+        let [files, attestations] = self.unconfirmed_from().map(is_due);
+        let (key, record) = self.recorded.filter(|_| files || attestations)?;
+        Some((key, !files, record.problem.as_deref()))
     }
 
     /// Returns its recorded files, by name.

@@ -13,11 +13,13 @@ use super::arguments::usual_runtime;
 use super::dossier::ContentHead;
 use super::facts::{ContentFacts, InputPlace, PackageFacts, RemoteFacts};
 use super::ownership::OwnershipEvidence;
+use super::scans::demanded;
 use crate::model::{Escaped, Timestamp};
 use crate::overlay::{
     Condition, Conditions, EffectivePolicy, PACKAGE_TYPES, Rule, Waive, registry_form,
 };
 use crate::ownership::{Package, PackageRegistries, Requirement, Verdict, image};
+use crate::scan::{self, Lack};
 
 /// A condition that an entry does not meet, with the rule that sets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +45,11 @@ pub enum Found<'a> {
     /// The name of an input.
     Input(&'a str),
     Ownership(Option<Verdict>),
+    /// A tool without a result that the rule demands.
+    Scan {
+        tool: &'a str,
+        lack: Lack,
+    },
     NoFacts,
 }
 
@@ -60,6 +67,8 @@ pub(super) struct Judgement<'a> {
     pub(super) unmet: Vec<Unmet<'a>>,
     /// The conditions that it does not meet and that waivers cover, each with the waiver that ends last.
     pub(super) waived: Vec<Waived<'a>>,
+    /// The end of the first scan result without which a condition is not met.
+    pub(super) scans_end: Option<Timestamp>,
 }
 
 /// Everything that conditions are judged by.
@@ -68,6 +77,8 @@ pub(super) struct Judged<'a, 'c> {
     pub(super) rules: &'c EffectivePolicy<'a>,
     pub(super) content: &'a ContentHead,
     pub(super) ownership: OwnershipEvidence<'a>,
+    /// The scan results about the version.
+    pub(super) scans: &'c [scan::Judged<'a>],
     pub(super) asked: &'a PackageRegistries,
     pub(super) now: Timestamp,
 }
@@ -78,9 +89,11 @@ impl<'a> Judged<'a, '_> {
         let mut judgement = Judgement::default();
         for rule in self.rules.conditions.iter().copied() {
             let Some(conditions) = &rule.conditions else { continue };
+            judgement.scans_end =
+                [judgement.scans_end, self.scans_end(conditions)].into_iter().flatten().min();
             for (_, condition) in Condition::WORDS {
                 let Some(found) = self.violation(conditions, condition) else { continue };
-                match self.waiver(condition) {
+                match waiver(self.rules, condition, self.now) {
                     Some(waive) => judgement.waived.push(Waived { condition, waive }),
                     None => judgement.unmet.push(Unmet { rule, condition, found }),
                 }
@@ -89,15 +102,15 @@ impl<'a> Judged<'a, '_> {
         judgement
     }
 
-    /// Returns the waiver of a condition that ends last.
-    fn waiver(&self, condition: Condition) -> Option<&'a Waive> {
-        let waivers = self.rules.waivers.iter().copied();
-        let covering = waivers.filter(|waive| waive.condition.covers(condition));
-        covering.filter(|waive| self.now <= waive.expires).max_by_key(|waive| waive.expires)
+    /// Returns the end of the results that a rule demands; a waiver may last longer.
+    fn scans_end(&self, conditions: &Conditions) -> Option<Timestamp> {
+        let end = demanded(conditions.scan.as_ref()?, self.scans, self.now).ok()??;
+        let waived = waiver(self.rules, Condition::Scan, self.now).map(|waive| waive.expires);
+        Some(waived.map_or(end, |waived| waived.max(end)))
     }
 
     /// Returns what violates one condition of a rule.
-    fn violation(&self, conditions: &Conditions, condition: Condition) -> Option<Found<'a>> {
+    fn violation(&self, conditions: &'a Conditions, condition: Condition) -> Option<Found<'a>> {
         match condition {
             Condition::PinnedPackages if conditions.pinned_packages => self.facts_or(|facts| {
                 let mut packages = facts.packages.iter();
@@ -106,7 +119,12 @@ impl<'a> Judged<'a, '_> {
                     .map(of_version)
             }),
             Condition::PinnedPackages => None,
+            Condition::Provenance => None,
             Condition::Ownership => self.lack_of_ownership(conditions.ownership?),
+            Condition::Scan => {
+                let lack = demanded(conditions.scan.as_ref()?, self.scans, self.now).err();
+                lack.map(|(tool, lack)| Found::Scan { tool, lack })
+            }
             listed => {
                 let allowed = conditions.lists.get(&listed)?;
                 self.facts_or(|facts| self.unlisted(facts, listed, allowed))
@@ -177,7 +195,10 @@ impl<'a> Judged<'a, '_> {
             .map(|remote| Found::Remote { url: &remote.url, value: Some(&remote.transport) }),
             Condition::Secrets => input(&|_, is_secret| is_secret),
             Condition::Environment => input(&|place, _| place == InputPlace::Environment),
-            Condition::PinnedPackages | Condition::Ownership => None,
+            Condition::PinnedPackages
+            | Condition::Ownership
+            | Condition::Scan
+            | Condition::Provenance => None,
         }
     }
 
@@ -195,6 +216,16 @@ impl<'a> Judged<'a, '_> {
         };
         (!is_met).then_some(Found::Ownership(verdict))
     }
+}
+
+/// Returns the waiver of a condition that ends last.
+pub(super) fn waiver<'a>(
+    rules: &EffectivePolicy<'a>,
+    condition: Condition,
+    now: Timestamp,
+) -> Option<&'a Waive> {
+    let covering = rules.waivers.iter().filter(|waive| waive.condition.covers(condition));
+    covering.copied().filter(|waive| now <= waive.expires).max_by_key(|waive| waive.expires)
 }
 
 fn of_version(package: &PackageFacts) -> Found<'_> {
@@ -343,6 +374,7 @@ impl fmt::Display for Found<'_> {
             Self::Input(name) => write!(f, "the entry asks for `{}`", Escaped(name)),
             Self::Ownership(Some(verdict)) => write!(f, "the namespace is {verdict}"),
             Self::Ownership(None) => f.write_str("the namespace has no verdict"),
+            Self::Scan { tool, lack } => write!(f, "the tool {} {lack}", Escaped(tool)),
             Self::NoFacts => f.write_str("the content is damaged, or its facts exceed 64 KiB"),
         }
     }

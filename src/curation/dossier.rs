@@ -123,6 +123,14 @@ impl Dossier {
         self.records_of(version).iter().any(|record| record.record.shown == Shown::Visible)
     }
 
+    /// Returns true if any configured view shows the version with this received digest.
+    #[must_use]
+    pub fn shows(&self, version: &Version, received: Digest) -> bool {
+        self.records_of(version).iter().any(|record| {
+            record.record.shown == Shown::Visible && record.record.approved.received == received
+        })
+    }
+
     /// Returns the records of a version in the views that show it, or showed it.
     #[must_use]
     pub fn records_of(&self, version: &Version) -> &[ViewRecord] {

@@ -14,10 +14,13 @@ use super::evidence::Evidence;
 use super::gates::{Gate, GateInput, Outcome};
 use super::ownership::{Claimed, OwnershipEvidence};
 use super::policy::PolicySnapshot;
+use super::provenance_evidence::ProvenanceEvidence;
 use super::reach::Reach;
+use super::scans;
 use super::screening::Screening;
 use crate::model::{Head, NotBenign, Timestamp};
 use crate::overlay::EffectivePolicy;
+use crate::scan;
 
 /// Every decision about one name, with its evidence.
 #[derive(Debug)]
@@ -50,6 +53,8 @@ pub struct EntryEvaluation<'a> {
     judgement: Judgement<'a>,
     /// Its packages, with what is recorded of their files.
     pub packages: Vec<EntryPackage<'a>>,
+    /// The scan results about the version.
+    pub scans: Vec<scan::Judged<'a>>,
     pub ownership: OwnershipEvidence<'a>,
     /// The URLs beyond public https that the entry may name.
     pub reach: Reach<'a>,
@@ -95,12 +100,17 @@ pub fn evaluate<'a>(
         };
         let ownership = claimed.evaluate();
         let reach = Reach::of(policy, &row.upstream, &effective, now);
-        let asked = &policy.asked;
-        let judgement = Judged { rules: &effective, content, ownership, asked, now }.judge();
+        let scanned = policy.scans.about(&dossier.name, &row.version, head.received, now);
+        scans::last_moments(&scanned, &effective).for_each(|last| hold(Some(last)));
+        let (asked, scans) = (&policy.asked, scanned.as_slice());
+        let judged = Judged { rules: &effective, content, ownership, scans, asked, now };
+        let judgement = judged.judge();
         let concerns = concerns(dossier, policy, &effective, content, now);
         effective.allowed.iter().for_each(|allow| hold(Some(allow.expires)));
         effective.waivers.iter().for_each(|waive| hold(Some(waive.expires)));
-        let packages = EntryPackage::of_content(content, dossier, policy);
+        let packages = EntryPackage::of_content(content, dossier, policy, &effective);
+        let unconfirmed = packages.iter().flat_map(EntryPackage::unconfirmed_from).flatten();
+        unconfirmed.for_each(|from| hold(Some(from.minus(Timestamp::TICK))));
         let input = GateInput {
             dossier,
             row,
@@ -146,6 +156,7 @@ pub fn evaluate<'a>(
             concerns,
             judgement,
             packages,
+            scans: scanned,
             ownership,
             reach,
             views,
@@ -220,8 +231,8 @@ impl<'a> EntryEvaluation<'a> {
         self.gates().any(|(gate, outcome)| gate == Gate::Approved && outcome.is_passed())
     }
 
-    /// Returns the last moment at which the entry can be served as things are: when its approval, a waiver, an allowed
-    /// URL or the time for a deprecated entry ends first.
+    /// Returns the last moment at which the entry can be served as things are: when its approval, a waiver, a demanded
+    /// scan result, an allowed URL or the time for a deprecated entry ends first.
     #[must_use]
     pub fn ends(&self, now: Timestamp) -> Option<Timestamp> {
         let waivers = self.judgement.waived.iter().map(|waived| waived.waive.expires);
@@ -231,9 +242,23 @@ impl<'a> EntryEvaluation<'a> {
             allowing.map(|allow| allow.expires).max()
         });
         let advised = self.concerns.iter().filter_map(|concern| concern.waive);
-        let waivers = waivers.chain(advised.map(|waive| waive.expires));
+        let of_provenance = self.provenance().and_then(|evidence| match evidence {
+            ProvenanceEvidence::Waived { waived, .. } => Some(waived.waive),
+            _ => None,
+        });
+        let others = advised.chain(of_provenance).map(|waive| waive.expires);
+        let waivers = waivers.chain(others).chain(self.judgement.scans_end);
         let ends = waivers.chain(allowed).chain(self.expires).chain(self.hides_deprecated_at);
         ends.filter(|end| now <= *end).min()
+    }
+
+    /// Returns the evidence of the gate `provenance`.
+    #[must_use]
+    pub fn provenance(&self) -> Option<ProvenanceEvidence<'a>> {
+        self.gates().find_map(|(_, outcome)| match outcome.evidence() {
+            Evidence::Provenance(evidence) => Some(*evidence),
+            _ => None,
+        })
     }
 
     /// Returns every condition that the entry does not meet and that no waiver covers.

@@ -4,6 +4,7 @@ use super::authority::Authority;
 use super::concern::Concern;
 use super::conditions::{Unmet, Waived};
 use super::ownership::OwnershipEvidence;
+use super::provenance_evidence::ProvenanceEvidence;
 use super::safe::Objection;
 use super::screening::ScreeningMatch;
 use crate::artefact::Checksum;
@@ -116,6 +117,7 @@ pub enum Evidence<'a> {
     /// The entry was purged, then received again with other content.
     Replaced,
     Ownership(OwnershipEvidence<'a>),
+    Provenance(ProvenanceEvidence<'a>),
     NoMatch,
     NameSpelledOut,
     NotCompared,
@@ -144,6 +146,7 @@ impl<'a> Evidence<'a> {
             | Self::Cooldown { rule, .. }
             | Self::NotFollowed { rule, .. } => Some(rule),
             Self::Unmet { first, .. } => Some(first.rule),
+            Self::Provenance(ProvenanceEvidence::Lacking { first, .. }) => first.demanded.rule,
             _ => None,
         }
     }
@@ -258,6 +261,7 @@ impl fmt::Display for Evidence<'_> {
                 "purged, then received again with other content; to serve it, review it and pin its digest",
             ),
             Self::Ownership(ownership) => write!(f, "{ownership}"),
+            Self::Provenance(provenance) => write!(f, "{provenance}"),
             Self::NoMatch => f.write_str("no open lookalike alert withholds this entry"),
             Self::NameSpelledOut => f.write_str("a reviewer approved this exact name"),
             Self::NotCompared => f.write_str("not compared yet with what is protected"),

@@ -48,6 +48,7 @@ impl Evidence<'_> {
             Self::AsReviewed => "as-reviewed",
             Self::Replaced => "replaced",
             Self::Ownership(ownership) => ownership.kind(),
+            Self::Provenance(provenance) => provenance.kind(),
             Self::NoMatch => "no-match",
             Self::NameSpelledOut => "name-spelled-out",
             Self::NotCompared => "not-compared",

@@ -7,6 +7,7 @@ use super::evaluation::EntryEvaluation;
 use super::gates::{Gate, Outcome};
 use super::package_report::PackageReport;
 use super::policy::PolicySnapshot;
+use super::scans::shown;
 use super::state::EntryState;
 use crate::model::Timestamp;
 use crate::overlay::OverlaySet;
@@ -145,6 +146,9 @@ pub struct VersionExplanation {
     /// Every advisory that concerns it, the heaviest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub advisories: Vec<String>,
+    /// The scan results about it, each with its use for this content; those that count come first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scans: Vec<String>,
     /// The server to use instead, as a rule says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub successor: Option<String>,
@@ -185,6 +189,7 @@ impl VersionExplanation {
             upstream_status: None,
             unmet_conditions: entry.unmet().iter().map(ToString::to_string).collect(),
             advisories: entry.concerns.iter().map(ToString::to_string).collect(),
+            scans: shown(&entry.scans),
             successor: rules.successor.map(ToString::to_string),
             packages: entry.packages.iter().map(PackageReport::new).collect(),
             gates: entry.gates().map(|(gate, outcome)| GateAnswer::new(gate, outcome)).collect(),
@@ -209,6 +214,7 @@ impl VersionExplanation {
             upstream_status: None,
             unmet_conditions: Vec::new(),
             advisories: Vec::new(),
+            scans: Vec::new(),
             successor: None,
             packages: Vec::new(),
             gates: vec![GateAnswer::new(Gate::WellFormed, outcome)],

@@ -14,7 +14,8 @@ use super::reach::Reach;
 use super::screening::Screening;
 use crate::model::{Digest, Head, NotBenign, Status, Timestamp};
 use crate::overlay::{
-    Approval, EffectivePolicy, Follow, NameRules, OnDeprecated, OnDrift, Reviewed, Rule, State,
+    Approval, Condition, Conditions, EffectivePolicy, Follow, NameRules, OnDeprecated, OnDrift,
+    Reviewed, Rule, State,
 };
 
 /// One condition for serving an entry. The order is the order of evaluation.
@@ -30,12 +31,13 @@ pub enum Gate {
     ConditionsMet,
     ContentAsReviewed,
     NamespaceOwnership,
+    Provenance,
     NoOpenLookalikeAlert,
     ValidForStrictClients,
 }
 
 impl Gate {
-    pub const COUNT: usize = 12;
+    pub const COUNT: usize = 13;
     pub const ALL: [Self; Self::COUNT] = [
         Self::WellFormed,
         Self::NoAdvisory,
@@ -47,6 +49,7 @@ impl Gate {
         Self::ConditionsMet,
         Self::ContentAsReviewed,
         Self::NamespaceOwnership,
+        Self::Provenance,
         Self::NoOpenLookalikeAlert,
         Self::ValidForStrictClients,
     ];
@@ -64,6 +67,7 @@ impl Gate {
             Self::ConditionsMet => "conditions met",
             Self::ContentAsReviewed => "content as reviewed",
             Self::NamespaceOwnership => "namespace ownership",
+            Self::Provenance => "provenance",
             Self::NoOpenLookalikeAlert => "no open lookalike alert",
             Self::ValidForStrictClients => "valid for strict clients",
         }
@@ -83,6 +87,7 @@ impl Gate {
             Self::ConditionsMet => "a condition is not met",
             Self::ContentAsReviewed => "purged, then received with other content",
             Self::NamespaceOwnership => "ownership not verified as required",
+            Self::Provenance => "a package lacks the demanded provenance",
             Self::NoOpenLookalikeAlert => "open lookalike alert",
             Self::ValidForStrictClients => "not valid for strict clients",
         }
@@ -185,6 +190,7 @@ impl<'a> GateInput<'a, '_> {
                     Outcome::Failed(evidence)
                 }
             }
+            Gate::Provenance => self.evaluate_provenance(),
             Gate::NoOpenLookalikeAlert => self.evaluate_screening(),
             Gate::ValidForStrictClients => match &self.content.facts {
                 None => Outcome::Failed(Evidence::NoFacts),
@@ -301,10 +307,14 @@ impl<'a> GateInput<'a, '_> {
 
     /// Fails an entry that does not meet every condition of every rule, except waived ones.
     fn evaluate_conditions(&self) -> Outcome<'a> {
-        let Judgement { unmet, waived } = self.judgement;
+        let Judgement { unmet, waived, .. } = self.judgement;
         let Some(first) = unmet.first() else {
             let waived = waived.first().map(|first| (*first, waived.len() - 1));
-            let rules = self.rules.conditions.len();
+            let is_judged = |rule: &&&Rule| {
+                let set = rule.conditions.as_ref().map(Conditions::set);
+                set.is_some_and(|set| set.iter().any(|set| *set != Condition::Provenance))
+            };
+            let rules = self.rules.conditions.iter().filter(is_judged).count();
             return Outcome::Passed(Evidence::Conditions { rules, waived });
         };
         Outcome::Failed(Evidence::Unmet { first: *first, more: unmet.len() - 1 })

@@ -32,12 +32,15 @@ mod package_report;
 mod package_urls;
 mod policy;
 mod provenance;
+mod provenance_evidence;
+mod provenance_gate;
 mod reach;
 mod requirement;
 mod review;
 mod rich_text;
 mod safe;
 mod sanitize;
+mod scans;
 mod schema;
 mod screening;
 mod state;
@@ -63,8 +66,9 @@ pub use package_report::{ArtefactReport, PackageReport, ProvenanceReport};
 pub use package_urls::PackageUrls;
 pub use policy::{PolicyDifference, PolicySnapshot};
 pub use provenance::PackageProvenance;
+pub use provenance_evidence::{FoundProvenance, ProvenanceEvidence, Unproven};
 pub use reach::Reach;
-pub use requirement::{Demands, OwnershipPolicy};
+pub use requirement::{Demanded, Demands, OwnershipPolicy, ProvenancePolicy, TypeDemands};
 pub use review::{
     AlertItems, AreaFact, AreaReport, Choice, IfApproved, MAX_KEPT, MAX_SHOWN, Reference,
     ReferenceOrigin, Seen, TooManyVersions, Waiting, WaitingKind,
@@ -74,7 +78,7 @@ pub use sanitize::{Sanitized, claims_namespace};
 pub use screening::{Compared, Screening, ScreeningMatch};
 pub use state::EntryState;
 pub use upstream::UpstreamPolicy;
-pub use view::{DEFAULT_VIEW, View};
+pub use view::{DEFAULT_VIEW, ListForm, View};
 
 #[cfg(test)]
 pub(crate) mod tests;

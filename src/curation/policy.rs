@@ -4,13 +4,14 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::package_urls::PackageUrls;
-use super::requirement::OwnershipPolicy;
+use super::requirement::{OwnershipPolicy, ProvenancePolicy};
 use super::upstream::UpstreamPolicy;
 use super::view::View;
 use crate::advisory::OwnAdvisories;
 use crate::model::{Digest, Head, Name, Timestamp};
 use crate::overlay::{Changes, OverlaySet};
 use crate::ownership::PackageRegistries;
+use crate::scan::ScanResults;
 
 /// The current overlays, upstream definitions, views and ownership settings.
 #[derive(Debug, Clone)]
@@ -27,8 +28,12 @@ pub struct PolicySnapshot {
     pub package_urls: PackageUrls,
     /// The package registries that are asked which server a package belongs to.
     pub asked: PackageRegistries,
+    /// The provenance of packages that the settings demand.
+    pub provenance: ProvenancePolicy,
     /// The advisories of the organisation.
     pub advisories: Arc<OwnAdvisories>,
+    /// The results of scanners.
+    pub scans: Arc<ScanResults>,
     /// True if the overlays protect anything.
     protects_anything: bool,
     /// The digest of what overlays protect, and of their rules about lookalikes.
@@ -38,7 +43,7 @@ pub struct PolicySnapshot {
 /// The names that two snapshots may evaluate differently.
 #[derive(Debug)]
 pub enum PolicyDifference {
-    /// The names that changed rules of the overlays select.
+    /// The names that changed rules of the overlays select, or about which scan results changed.
     Names(Changes),
     Everything,
 }
@@ -65,7 +70,9 @@ impl PolicySnapshot {
             withhold,
             package_urls: PackageUrls::default(),
             asked: PackageRegistries::default(),
+            provenance: ProvenancePolicy::default(),
             advisories: Arc::default(),
+            scans: Arc::default(),
             protects_anything,
             protection,
         }
@@ -85,11 +92,25 @@ impl PolicySnapshot {
         Self { revision, asked, ..self }
     }
 
+    /// Returns this snapshot with the demands on the provenance of packages.
+    #[must_use]
+    pub fn with_provenance(self, provenance: ProvenancePolicy) -> Self {
+        let revision = Digest::of_hash(&(self.revision, provenance));
+        Self { revision, provenance, ..self }
+    }
+
     /// Returns this snapshot with the advisories of the organisation.
     #[must_use]
     pub fn with_advisories(self, advisories: Arc<OwnAdvisories>) -> Self {
         let revision = Digest::of_hash(&(self.revision, advisories.digest()));
         Self { revision, advisories, ..self }
+    }
+
+    /// Returns this snapshot with the results of scanners.
+    #[must_use]
+    pub fn with_scans(self, scans: Arc<ScanResults>) -> Self {
+        let revision = Digest::of_hash(&(self.revision, scans.digest()));
+        Self { revision, scans, ..self }
     }
 
     /// Returns this snapshot with other rules about a name, for evaluations of that name alone: its revision stays.
@@ -136,13 +157,13 @@ impl PolicySnapshot {
     #[must_use]
     pub fn difference(&self, before: &Self) -> PolicyDifference {
         let others = |snapshot: &Self| {
-            let Self { upstreams, views, ownership, withhold, package_urls, advisories, .. } =
-                snapshot;
-            let advisories = advisories.digest();
-            Digest::of_hash(&(upstreams, views, ownership, withhold, package_urls, advisories))
+            let Self { upstreams, views, ownership, withhold, package_urls, .. } = snapshot;
+            let others = (snapshot.provenance, snapshot.advisories.digest());
+            Digest::of_hash(&(upstreams, views, ownership, withhold, package_urls, others))
         };
         if others(self) == others(before) {
-            PolicyDifference::Names(Changes::between(&before.overlays, &self.overlays))
+            let changes = Changes::between(&before.overlays, &self.overlays);
+            PolicyDifference::Names(changes.and_names(self.scans.changed(&before.scans)))
         } else {
             PolicyDifference::Everything
         }

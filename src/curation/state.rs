@@ -28,6 +28,7 @@ pub enum EntryState {
     Suspended,
     Expired,
     OwnershipMissing,
+    ProvenanceMissing,
     LookalikeAlert,
     DigestDiffers,
     ConditionsUnmet,
@@ -47,7 +48,7 @@ pub enum EntryState {
 
 impl EntryState {
     /// The words of `list --state`, in the order of the states.
-    pub const WORDS: [(&str, Self); 22] = [
+    pub const WORDS: [(&str, Self); 23] = [
         ("served", Self::Served),
         ("newer-than-review", Self::NewerThanReview),
         ("cooldown", Self::Cooldown),
@@ -59,6 +60,7 @@ impl EntryState {
         ("suspended", Self::Suspended),
         ("expired", Self::Expired),
         ("ownership-missing", Self::OwnershipMissing),
+        ("provenance-missing", Self::ProvenanceMissing),
         ("lookalike-alert", Self::LookalikeAlert),
         ("digest-differs", Self::DigestDiffers),
         ("conditions-unmet", Self::ConditionsUnmet),
@@ -103,6 +105,7 @@ impl EntryState {
                 _ => Self::ContentReplaced,
             },
             Gate::NamespaceOwnership => Self::OwnershipMissing,
+            Gate::Provenance => Self::ProvenanceMissing,
             Gate::NoOpenLookalikeAlert => Self::LookalikeAlert,
             Gate::ValidForStrictClients => Self::SchemaViolation,
         }

@@ -15,6 +15,17 @@ pub struct View {
     pub labels: Option<Vec<String>>,
     pub upstreams: Option<Vec<String>>,
     pub names: Option<Vec<NamePattern>>,
+    pub lists: ListForm,
+}
+
+/// The form in which a view lists what it shows, for clients that browse. It limits nothing: a client that asks for the
+/// versions of a name, for one version, or for changes and deletions as mirrors do, gets everything whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct ListForm {
+    /// True if a list has the latest version of each name only.
+    pub latest_only: bool,
+    /// True if the items of a list have no `icons`.
+    pub without_icons: bool,
 }
 
 impl View {

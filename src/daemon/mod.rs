@@ -15,6 +15,7 @@
 //!
 //! - `policy`: the current overlays, upstream definitions and settings, as one watched snapshot.
 //! - `mirror`: syncs each upstream, fetches the names that overlays list, and completes facts.
+//! - `scans`: reads the results of scanners into the policy.
 //! - `advisories`: reads advisories of feeds into the store, and those of the organisation into the policy.
 //! - `verification`: verifies which namespaces belong to their publishers.
 //! - `screening`: compares names of other parties with protected ones.
@@ -54,6 +55,7 @@ mod publish;
 mod query;
 mod run;
 mod runtime;
+mod scans;
 mod screening;
 mod services;
 #[cfg(test)]
@@ -87,7 +89,10 @@ pub use query::{
 };
 pub use run::run;
 pub(crate) use runtime::try_blocking;
-pub use runtime::{Clock, Shift};
+pub use runtime::{
+    Clock, Pressure, Shift, descriptors_within_reach, fitting_connections, raise_descriptors,
+};
+pub use scans::{lint_scans, load_scans};
 pub use screening::{Lookalike, Screenings, lookalikes_of};
 pub use services::Services;
 pub use verification::{

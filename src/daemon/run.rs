@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::advisories::{Feeds, read_feeds, watch_own};
+use super::advisories::{Feeds, read_feeds};
 use super::artefacts::{Looking, look_at_packages, open_verifier};
 use super::effects::log_rule_effects;
 use super::files::{Look, watch_files};
@@ -13,11 +13,13 @@ use super::mirror::{Followers, complete_facts, retry_quarantine};
 use super::notify::Notify;
 use super::policy::{LOOK_WITHIN, Watcher, from_disk, report_overlays, watch_expiry};
 use super::publish::{self, enforce_denials, publish};
-use super::runtime::{Clock, Supervisor, blocking, run_on_own_thread};
+use super::runtime::{
+    Clock, Supervisor, blocking, report_pressure, run_on_own_thread, watch_folder,
+};
 use super::screening::{self, screen};
 use super::verification::{self, Service, verify};
 use super::{DaemonError, Services};
-use crate::config::Upstream;
+use crate::config::{Upstream, read_advisories, read_evidence};
 use crate::model::reason;
 use crate::overlay::NamePattern;
 use crate::remote::OwnershipSources;
@@ -81,8 +83,17 @@ pub async fn run(
             Ok(())
         }
     });
-    let advisories = Arc::clone(&services.advisories);
-    loops.keep("own-advisories", move |stop| watch_own(Arc::clone(&advisories), stop));
+    let (folder, advisories) =
+        (services.settings.advisories.clone(), Arc::clone(&services.advisories));
+    loops.keep("own-advisories", move |stop| {
+        let advisories = Arc::clone(&advisories);
+        watch_folder(folder.clone(), read_advisories, move |read| advisories.take(read), stop)
+    });
+    let (folder, scans) = (services.settings.evidence.clone(), Arc::clone(&services.scans));
+    loops.keep("scans", move |stop| {
+        let scans = Arc::clone(&scans);
+        watch_folder(folder.clone(), read_evidence, move |read| scans.take(read), stop)
+    });
     // On a thread of its own: a reading of a large feed takes a while.
     loops.keep("advisories", move |stop| run_on_own_thread(read_feeds(Arc::clone(&feeds), stop)));
     let (expiring, days) = (Arc::clone(&services), services.settings.expiry_alerts.clone());
@@ -128,6 +139,11 @@ pub async fn run(
     });
     let reserving = Arc::clone(&services.store);
     loops.keep("reserve", move |stop| keep_reserve(Arc::clone(&reserving), stop));
+    let pressed = Arc::clone(&services);
+    loops.keep("connections", move |stop| {
+        let (store, clock) = (Arc::clone(&pressed.store), Arc::clone(&pressed.clock));
+        report_pressure(store, clock, Arc::clone(&pressed.pressure), stop)
+    });
     let remembering = Arc::clone(&services);
     loops.keep("history", move |stop| {
         prune_history(Arc::clone(&remembering.store), Arc::clone(&remembering.clock), stop)

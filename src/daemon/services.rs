@@ -9,7 +9,8 @@ use super::mirror::{Activity, Mirror, Ports, SyncOutcome};
 use super::policy::{CurrentPolicy, LoadedOverlays, Policy};
 use super::publish::{Publication, Published};
 use super::query::{StatusReport, status, store_alert};
-use super::runtime::Clock;
+use super::runtime::{Clock, Pressure};
+use super::scans::Scans;
 use super::screening::{ScreeningHandle, Screenings};
 use super::verification::{OwnershipReport, Verification};
 use crate::advisory::{Hold, ReleaseRequest};
@@ -29,8 +30,11 @@ pub struct Services {
     pub clock: Arc<Clock>,
     /// The store's random word, shown to clients.
     pub epoch: String,
+    /// The flags that its listeners set.
+    pub pressure: Arc<Pressure>,
     pub(super) policy: Arc<Policy>,
     pub(super) advisories: Arc<Advisories>,
+    pub(super) scans: Arc<Scans>,
     pub(super) mirror: Arc<Mirror>,
     pub(super) publication: Arc<Publication>,
     pub(super) verification: Verification,
@@ -59,6 +63,12 @@ impl Services {
         let settings = Arc::new(settings);
         let policy = Arc::new(Policy::new(Arc::clone(&settings), overlays));
         let advisories = Advisories::new(
+            Arc::clone(&settings),
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            Arc::clone(&policy),
+        )?;
+        let scans = Scans::new(
             Arc::clone(&settings),
             Arc::clone(&store),
             Arc::clone(&clock),
@@ -94,8 +104,10 @@ impl Services {
             store,
             clock,
             epoch,
+            pressure: Arc::default(),
             policy,
             advisories: Arc::new(advisories),
+            scans: Arc::new(scans),
             mirror,
             publication,
             verification,

@@ -100,6 +100,7 @@ fn of_kind(format: &FileFormat, table: &Table, field: &Field, kind: &str) -> Val
         "integer" => integer(field.allowed),
         "mapping" | "table" => nested(format, table, field)
             .map_or_else(|| json!({}), |table| object(format, table).into()),
+        "any" => json!({"type": ["object", "array", "string", "number", "boolean"]}),
         // The reader names the key to write in its place.
         "refused" => json!({"not": {}}),
         _ => json!({}),

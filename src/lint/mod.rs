@@ -17,6 +17,7 @@ mod field;
 mod finding;
 mod json_schema;
 mod node;
+mod readable;
 mod reader;
 mod source;
 mod toml;

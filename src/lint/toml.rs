@@ -3,31 +3,33 @@ use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
+use super::readable::Readable;
 use super::{Finding, Kind, Node, Source};
 
 /// Reads a TOML file; the node is a mapping.
 pub fn parse_toml(source: &Arc<Source>, findings: &mut Vec<Finding>) -> Node {
-    let (table, errors) = DeTable::parse_recoverable(&source.text);
+    let file = &Readable::of(source, findings);
+    let (table, errors) = DeTable::parse_recoverable(&file.text);
     for error in errors {
-        let place = source.place(error.span().unwrap_or(0..0));
+        let place = file.place(error.span().unwrap_or(0..0));
         findings.push(Finding::error(&place, format!("this is not TOML: {}", error.message()), ""));
     }
-    mapping(source, table.span(), table.get_ref())
+    mapping(file, table.span(), table.get_ref())
 }
 
-fn mapping(source: &Arc<Source>, span: Range<usize>, table: &DeTable<'_>) -> Node {
+fn mapping(file: &Readable<'_>, span: Range<usize>, table: &DeTable<'_>) -> Node {
     let members = table
         .iter()
         .map(|(key, value)| {
             let name = Kind::Scalar { text: key.get_ref().to_string(), plain: true };
-            let key = Node { place: source.place(key.span()), kind: name };
-            (key, node(source, value.span(), value.get_ref()))
+            let key = Node { place: file.place(key.span()), kind: name };
+            (key, node(file, value.span(), value.get_ref()))
         })
         .collect();
-    Node { place: source.place(span), kind: Kind::Mapping(members) }
+    Node { place: file.place(span), kind: Kind::Mapping(members) }
 }
 
-fn node(source: &Arc<Source>, span: Range<usize>, value: &DeValue<'_>) -> Node {
+fn node(file: &Readable<'_>, span: Range<usize>, value: &DeValue<'_>) -> Node {
     let plain = |text: String| Kind::Scalar { text, plain: true };
     let kind = match value {
         DeValue::String(text) => Kind::Scalar { text: text.to_string(), plain: false },
@@ -36,11 +38,11 @@ fn node(source: &Arc<Source>, span: Range<usize>, value: &DeValue<'_>) -> Node {
         DeValue::Boolean(boolean) => plain(boolean.to_string()),
         DeValue::Datetime(datetime) => plain(datetime.to_string()),
         DeValue::Array(items) => Kind::Sequence(
-            items.iter().map(|item| node(source, item.span(), item.get_ref())).collect(),
+            items.iter().map(|item| node(file, item.span(), item.get_ref())).collect(),
         ),
-        DeValue::Table(table) => return mapping(source, span, table),
+        DeValue::Table(table) => return mapping(file, span, table),
     };
-    Node { place: source.place(span), kind }
+    Node { place: file.place(span), kind }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use granit_parser::{Event, Parser, ScalarStyle, Span};
 
+use super::readable::Readable;
 use super::{Finding, Kind, Node, Source};
 
 /// Deeper than any overlay; it limits recursion when the tree is dropped.
@@ -18,25 +19,26 @@ const MAX_PARTS: usize = 20;
 /// Aliases, anchors, merge keys and tags are findings, since a reviewer must see each rule in one
 /// place.
 pub fn parse_yaml(source: &Arc<Source>, findings: &mut Vec<Finding>) -> Vec<Node> {
-    let (mut documents, mut broken_at) = parse_part(source, &source.text, findings);
+    let file = Readable::of(source, findings);
+    let (mut documents, mut broken_at) = parse_part(&file, &file.text, findings);
     for _ in 0..MAX_PARTS {
-        let Some(next) = broken_at.and_then(|at| next_item(&source.text, at)) else { break };
+        let Some(next) = broken_at.and_then(|at| next_item(&file.text, at)) else { break };
         // Findings about the rest of a broken file would mostly follow from the first.
-        let part = blanked(&source.text, next);
-        let (more, again) = parse_part(source, &part, &mut Vec::new());
+        let part = blanked(&file.text, next);
+        let (more, again) = parse_part(&file, &part, &mut Vec::new());
         documents.extend(more);
         broken_at = again.map(|at| at.max(next));
     }
     documents
 }
 
-/// Reads a text with the places of a source; returns the start of what is broken in it, too.
+/// Reads a text with the places of a file; returns the start of what is broken in it, too.
 fn parse_part(
-    source: &Arc<Source>,
+    file: &Readable<'_>,
     text: &str,
     findings: &mut Vec<Finding>,
 ) -> (Vec<Node>, Option<usize>) {
-    let mut tree = Tree { source, findings, open: Vec::new(), documents: Vec::new() };
+    let mut tree = Tree { file, findings, open: Vec::new(), documents: Vec::new() };
     let mut parser = Parser::new_from_str(text);
     let mut broken_at = None;
     loop {
@@ -49,7 +51,7 @@ fn parse_part(
             }
             Some(Err(error)) => {
                 let at = error.marker().byte_offset().unwrap_or(text.len());
-                let place = source.place(at..at);
+                let place = file.place(at..at);
                 let found = format!("this is not YAML: {}", error.info());
                 let allowed = "quote a value that begins with a sign, such as '>=1.2' or '*', and \
                                indent with spaces";
@@ -80,7 +82,7 @@ fn blanked(text: &str, before: usize) -> String {
 }
 
 struct Tree<'a> {
-    source: &'a Arc<Source>,
+    file: &'a Readable<'a>,
     findings: &'a mut Vec<Finding>,
     open: Vec<Open>,
     documents: Vec<Node>,
@@ -110,7 +112,7 @@ impl Tree<'_> {
                 let null = plain && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
                 let kind =
                     if null { Kind::Null } else { Kind::Scalar { text: text.into_owned(), plain } };
-                self.push(Node { place: self.source.place(range), kind });
+                self.push(Node { place: self.file.place(range), kind });
             }
             Event::SequenceStart(_, anchor, tag) => {
                 self.refuse_extras(&range, anchor, tag.is_some());
@@ -123,12 +125,12 @@ impl Tree<'_> {
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
                 self.refuse(&range, "an alias (`*`)");
-                self.push(Node { place: self.source.place(range), kind: Kind::Null });
+                self.push(Node { place: self.file.place(range), kind: Kind::Null });
             }
             _ => {}
         }
         if self.open.len() > MAX_DEPTH {
-            let place = self.source.place(0..0);
+            let place = self.file.place(0..0);
             let found = format!("nested deeper than {MAX_DEPTH}");
             self.findings.push(Finding::error(&place, found, ""));
             return false;
@@ -146,7 +148,7 @@ impl Tree<'_> {
     }
 
     fn refuse(&mut self, range: &Range<usize>, found: &str) {
-        let place = self.source.place(range.clone());
+        let place = self.file.place(range.clone());
         self.findings.push(Finding::error(
             &place,
             found,
@@ -171,7 +173,7 @@ impl Tree<'_> {
             Some(Open::Mapping(start, members, _)) => (start, Kind::Mapping(members)),
             None => return,
         };
-        self.push(Node { place: self.source.place(start..start), kind });
+        self.push(Node { place: self.file.place(start..start), kind });
     }
 
     /// Closes the nodes that an error left open, so that their complete members can be read.

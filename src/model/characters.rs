@@ -21,3 +21,11 @@ pub(super) fn is_blank(character: char) -> bool {
     matches!(character, BRAILLE_BLANK | '\u{2028}' | '\u{2029}')
         || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
 }
+
+/// Returns true for characters that show nothing of their own: what a person searches and reads is the same without them.
+#[must_use]
+pub fn is_unseen(character: char) -> bool {
+    !character.is_ascii()
+        && (character.general_category() == GeneralCategory::Format
+            || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character))
+}

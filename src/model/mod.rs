@@ -34,6 +34,7 @@ mod version;
 mod wellformed;
 
 pub use access::{Actor, BadTokenName, Denied, Role, TokenName, TokenRecord, authenticate};
+pub use characters::is_unseen;
 pub use damage::Damage;
 pub use difference::{FIRST_CHANGES, all_changes, changed_members};
 pub use digest::{BadDigest, Digest};

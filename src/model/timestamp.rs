@@ -34,6 +34,15 @@ impl Timestamp {
         Ok(Self(stamp.as_microsecond()))
     }
 
+    /// Reads a date, which means the end of that day in UTC, or an RFC 3339 date and time.
+    ///
+    /// # Errors
+    /// [`BadTimestamp`] for everything else.
+    pub fn parse_last_moment(text: &str) -> Result<Self, BadTimestamp> {
+        let is_day = text.len() == "2026-01-31".len();
+        if is_day { Self::parse(&format!("{text}T23:59:59.999999Z")) } else { Self::parse(text) }
+    }
+
     #[must_use]
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)

@@ -56,6 +56,13 @@ impl Changes {
         changes
     }
 
+    /// Adds names that another change concerns.
+    #[must_use]
+    pub fn and_names(mut self, names: BTreeSet<Name>) -> Self {
+        self.patterns.extend(names.into_iter().map(|name| name.to_string()));
+        self
+    }
+
     /// Returns true if the changes can affect the evaluation of a name.
     #[must_use]
     pub fn concern(&self, name: &Name) -> bool {

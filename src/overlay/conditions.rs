@@ -4,7 +4,9 @@ use std::fmt;
 use serde::Serialize;
 use smol_str::SmolStr;
 
+use super::demand::ProvenanceDemand;
 use super::fields::{CONDITIONS, HOST, IDENTIFIER, PACKAGES, REGISTRY, REMOTES, SECRETS};
+use super::scans::{ScanDemand, read_scan_demand};
 use crate::lint::{Fields, Kind, Node, Place, Reader, nearest};
 use crate::model::Timestamp;
 use crate::ownership::Requirement;
@@ -17,6 +19,12 @@ pub struct Conditions {
     pub pinned_packages: bool,
     /// The verdict on the namespace: verified or declared.
     pub ownership: Option<Requirement>,
+    /// The results of scanners that a content needs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scan: Option<ScanDemand>,
+    /// The verdict on who built each package.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<ProvenanceDemand>,
 }
 
 /// A condition that a rule can set, and that a waiver can lift.
@@ -32,19 +40,26 @@ pub enum Condition {
     Runtimes,
     PinnedPackages,
     Ownership,
+    Scan,
+    /// The gate `provenance` judges it, together with the settings.
+    Provenance,
 }
 
 impl Conditions {
     /// Returns the conditions that are set.
-    pub(super) fn set(&self) -> Vec<Condition> {
+    #[must_use]
+    pub fn set(&self) -> Vec<Condition> {
         let pinned = self.pinned_packages.then_some(Condition::PinnedPackages);
         let ownership = self.ownership.map(|_| Condition::Ownership);
-        self.lists.keys().copied().chain(pinned).chain(ownership).collect()
+        let scan = self.scan.as_ref().map(|_| Condition::Scan);
+        let provenance = self.provenance.map(|_| Condition::Provenance);
+        let single = pinned.into_iter().chain(ownership).chain(scan).chain(provenance);
+        self.lists.keys().copied().chain(single).collect()
     }
 }
 
 impl Condition {
-    pub const WORDS: [(&str, Self); 10] = [
+    pub const WORDS: [(&str, Self); 12] = [
         ("packages.types", Self::PackageTypes),
         ("packages.registries", Self::PackageRegistries),
         ("packages.identifiers", Self::PackageIdentifiers),
@@ -55,6 +70,8 @@ impl Condition {
         ("runtimes", Self::Runtimes),
         ("pinned_packages", Self::PinnedPackages),
         ("ownership", Self::Ownership),
+        ("scan", Self::Scan),
+        ("provenance", Self::Provenance),
     ];
 
     #[must_use]
@@ -177,9 +194,12 @@ pub(super) fn read_conditions(reader: &mut Reader, node: &Node) -> Option<Condit
     });
     let words = &[("verified", Requirement::Verified), ("declared", Requirement::Declared)];
     let ownership = fields.get("ownership").and_then(|node| reader.word(node, words));
+    let scan = fields.get("scan").and_then(|node| read_scan_demand(reader, node));
+    let provenance =
+        fields.get("provenance").and_then(|node| reader.word(node, &ProvenanceDemand::WORDS));
     is_set(reader, &fields);
     let pinned_packages = pinned_packages == Some(true);
-    Some(Conditions { lists, pinned_packages, ownership })
+    Some(Conditions { lists, pinned_packages, ownership, scan, provenance })
 }
 
 /// Returns true if a mapping has an allowed key; one without any key is a finding.

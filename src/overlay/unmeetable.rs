@@ -38,10 +38,12 @@ fn idle_waivers(rules: &[Rule]) -> Vec<Finding> {
         by_form.entry(rule.name.denial_form()).or_default().push(rule);
     }
     let each = rules.iter().filter_map(|rule| Some((rule, rule.waive.as_ref()?)));
-    // Advisories come and go with their feeds.
-    let of_conditions =
-        each.filter(|(_, waive)| !matches!(waive.condition, WaivedCondition::Advisory(_)));
-    let idle = of_conditions.filter(|(rule, waive)| {
+    // Advisories come and go with their feeds, and the settings demand provenance too.
+    let of_rules = each.filter(|(_, waive)| {
+        let of_others = WaivedCondition::One(Condition::Provenance);
+        !matches!(waive.condition, WaivedCondition::Advisory(_)) && waive.condition != of_others
+    });
+    let idle = of_rules.filter(|(rule, waive)| {
         let covering = covering(&rule.name.denial_form());
         let mut others = covering.iter().filter_map(|pattern| by_form.get(pattern)).flatten();
         let sets = |other: &&Rule| {
@@ -211,6 +213,7 @@ mod tests {
     #[case("packages", "name: com.A/X, conditions: {packages: {types: [npm]}}", false)]
     #[case("secrets", "name: '*', conditions: {pinned_packages: true}", true)]
     #[case("secrets", "name: com.b/*, conditions: {secrets: none}", true)]
+    #[case("provenance", "name: com.b/*, conditions: {secrets: none}", false)]
     fn waiver_of_a_condition_that_no_rule_sets_is_a_warning(
         #[case] condition: &str,
         #[case] rule: &str,

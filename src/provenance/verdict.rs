@@ -93,14 +93,20 @@ impl Verdict {
     /// Returns the verdict on a package from those on its files: that of the file about which least is known to be good.
     #[must_use]
     pub fn of_files(files: impl IntoIterator<Item = Self>) -> Self {
-        let rank = |verdict: &Self| match verdict {
+        let worse =
+            |worst: Self, next: Self| if next.weight() > worst.weight() { next } else { worst };
+        files.into_iter().reduce(worse).unwrap_or(Self::Unavailable)
+    }
+
+    /// Returns a number that is the greater, the less is known to be good.
+    #[must_use]
+    pub const fn weight(&self) -> u8 {
+        match self {
             Self::Failed { .. } => 3,
             Self::Unavailable => 2,
             Self::Unsigned => 1,
             Self::Verified(_) => 0,
-        };
-        let worse = |worst: Self, next: Self| if rank(&next) > rank(&worst) { next } else { worst };
-        files.into_iter().reduce(worse).unwrap_or(Self::Unavailable)
+        }
     }
 
     /// Returns the verdict as one word.

@@ -191,8 +191,7 @@ fn problem(what: String) -> String {
 
 /// Returns an item without a readable name with the file that it is from: people look for it by that.
 fn named(item: String, file: &Path) -> String {
-    let raw = serde_json::from_str::<&RawValue>(&item);
-    if raw.is_ok_and(|raw| Identity::of(raw).is_some()) {
+    if identity(&item).is_some() {
         return item;
     }
     let file = Value::from(file.display().to_string());
@@ -219,18 +218,23 @@ fn items_of(file: &Path, text: &[u8]) -> Vec<String> {
 /// Returns the item, or an unusable one if an earlier file has the same version of the same server: which of
 /// the two is meant is unknown.
 fn once(item: String, file: &Path, known: &mut BTreeMap<(Name, Version), PathBuf>) -> String {
-    #[derive(Deserialize)]
-    struct Item<'a> {
-        #[serde(borrow)]
-        server: &'a RawValue,
-    }
-    let server = serde_json::from_str(&item).map(|Item { server }| Identity::of_server(server));
-    let Ok(Some(identity)) = server else { return item };
+    let Some(identity) = identity(&item) else { return item };
     let again = format!("{} repeats {}@{}", file.display(), identity.0, identity.1);
     match known.insert(identity, file.to_owned()) {
         None => item,
         Some(first) => problem(format!("{again} of {}", first.display())),
     }
+}
+
+/// Returns the name and version of an item, if both are usable.
+fn identity(item: &str) -> Option<(Name, Version)> {
+    #[derive(Deserialize)]
+    struct Item<'a> {
+        #[serde(borrow)]
+        server: &'a RawValue,
+    }
+    let Item { server } = serde_json::from_str(item).ok()?;
+    Identity::of_server(server)
 }
 
 /// Returns an item as the API would send it: wraps a bare `server.json`.

@@ -86,15 +86,18 @@ impl Store {
         self.write_content(bytes as u64, now, |transaction| {
             let mut rows = transaction.open_table(ADVISORIES)?;
             let mut index = transaction.open_table(ADVISED_PACKAGES)?;
+            let mut about = Vec::new();
             for (advisory, encoded) in &changed {
                 let before = rows.insert((feed, advisory.id.as_str()), encoded.as_slice())?;
                 let before = before.and_then(|value| decoded(value.value()));
                 touched.extend(unindex(&mut index, feed, before.as_ref())?);
-                for key in advisory.keys() {
-                    let by = indexed(feed, &advisory.id);
-                    let row = (key.ecosystem.as_str(), key.package.as_str(), by.as_str());
-                    index.insert(row, [].as_slice())?;
-                }
+                about.extend(advisory.keys().map(|key| (key, indexed(feed, &advisory.id))));
+            }
+            // Neighbours are on one page.
+            about.sort_unstable();
+            for (key, by) in &about {
+                let row = (key.ecosystem.as_str(), key.package.as_str(), by.as_str());
+                index.insert(row, [].as_slice())?;
             }
             Ok(touched)
         })

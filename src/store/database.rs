@@ -75,6 +75,15 @@ impl Store {
         })
     }
 
+    /// Returns the store of a file that was opened, without a reserve and never opened again.
+    pub(super) fn checked(
+        database: Database,
+        path: &Path,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        Self::initialised(database, path, Reopen(Box::new(|| None)), now)
+    }
+
     /// Returns a store in memory, for a sync run that must leave no trace.
     ///
     /// # Errors
@@ -242,7 +251,7 @@ impl fmt::Debug for Reopen {
     }
 }
 
-fn builder() -> redb::Builder {
+pub(super) fn builder() -> redb::Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
     builder

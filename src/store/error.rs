@@ -29,6 +29,8 @@ pub enum StoreError {
         "{path} is not a vidimus store, or it is damaged; move it away or restore a copy of it"
     )]
     NotAStore { path: PathBuf, source: redb::Error },
+    #[error("{path} is not a sound copy of a store, so nothing changed; {problem}")]
+    Unsound { path: PathBuf, problem: String },
     #[error("the file {path} cannot be used")]
     File { path: PathBuf, source: std::io::Error },
     #[error(

@@ -273,9 +273,9 @@ fn threads_share_a_snapshot() {
 #[test]
 fn other_format_is_refused_with_both_numbers_and_the_way_out() {
     for (format, way_out) in [
-        (1_u64, "format 8; move the file away and start again"),
-        (7, "format 8; move the file away and start again"),
-        (9, "format 8; run the release"),
+        (1_u64, "format 9; move the file away and start again"),
+        (8, "format 9; move the file away and start again"),
+        (10, "format 9; run the release"),
     ] {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Store::create(folder.path(), NOW).expect("a store");

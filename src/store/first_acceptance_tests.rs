@@ -68,7 +68,7 @@ impl Mirror {
         let now = at(now);
         let stored = self.0.snapshot().expect("a snapshot").upstream("official").expect("a state");
         let mut run = SyncRun::new(SyncKind::Full, now);
-        run.saw_first_page(Some(now), now);
+        run.saw_page(Some(now), now);
         let state = stored.accepted(&run, now, std::time::Duration::ZERO);
         let safety_limits = SafetyLimits::default();
         let acceptance = Acceptance {

@@ -10,7 +10,7 @@ use super::{Snapshot, StoreError};
 use crate::model::Timestamp;
 
 /// The format that this release reads and writes.
-pub(super) const FORMAT: u64 = 8;
+pub(super) const FORMAT: u64 = 9;
 
 const FORMAT_KEY: &str = "format";
 const EPOCH_KEY: &str = "epoch";
@@ -50,6 +50,12 @@ fn lay_out(transaction: &WriteTransaction, now: Timestamp) -> Result<(), StoreEr
     }
     drop(meta);
     make_all(transaction)
+}
+
+/// Gives the store another epoch: its followers saw what it does not have.
+pub(super) fn renew_epoch(transaction: &WriteTransaction) -> Result<(), StoreError> {
+    transaction.open_table(META)?.insert(EPOCH_KEY, epoch().as_slice())?;
+    Ok(())
 }
 
 /// Begins a write transaction. Each one also writes the allocator's state, so that reopening is

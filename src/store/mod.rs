@@ -47,6 +47,8 @@
 //! | `advisory_feeds` | feed | its state as JSON | by reading the feed |
 //! | `own_advisories` | file | the last valid text | from the reviewers' files |
 //! | `advisory_holds` | digest of an own advisory | why it waits, and the release | no |
+//! | *scan results* | | | |
+//! | `scans` | file | the last valid text | from the reviewers' files |
 //! | *history* | | | |
 //! | `events` | number of the last event | the events of one commit, packed; kept for 400 days | no |
 //! | `event_subjects` | the same | four bytes for each name and namespace in them | from the events |
@@ -103,6 +105,7 @@ mod advised;
 mod advisories;
 mod alerts;
 mod artefacts;
+mod backup;
 mod codec;
 mod database;
 mod dirty;
@@ -121,6 +124,7 @@ mod outbox;
 mod policy;
 mod reserve;
 mod rows;
+mod scans;
 mod snapshot;
 mod sync_runs;
 mod tables;
@@ -130,6 +134,7 @@ mod verification;
 mod verify;
 
 pub use advisories::{KeptOwn, PackageUsers};
+pub use backup::{Backup, Restored, restore};
 pub use database::Store;
 pub use dirty::{DirtyNames, Evaluated, IngestMark};
 pub use entries::{FactsCursor, QuarantinedRow, StoredHead};

@@ -2,7 +2,10 @@
 
 use std::sync::OnceLock;
 
-use redb::{ReadOnlyTable, ReadTransaction, Table, TableDefinition, WriteTransaction};
+use redb::{
+    ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, Table, TableDefinition,
+    WriteTransaction,
+};
 
 use super::StoreError;
 
@@ -29,6 +32,23 @@ macro_rules! tables {
         pub(super) fn make_all(transaction: &WriteTransaction) -> Result<(), StoreError> {
             $(transaction.open_table($definition)?;)*
             Ok(())
+        }
+
+        /// Copies every row into another database, of which `begin` begins a transaction; returns the number of rows.
+        pub(super) fn copy_all(
+            from: &ReadTables,
+            begin: impl Fn() -> Result<WriteTransaction, StoreError>,
+        ) -> Result<u64, StoreError> {
+            let mut rows = 0;
+            $(rows += copy_table(from.$table()?, $definition, &begin)?;)*
+            Ok(rows)
+        }
+
+        /// Returns the number of rows of all tables.
+        pub(super) fn count_all(tables: &ReadTables) -> Result<u64, StoreError> {
+            let mut rows = 0;
+            $(rows += tables.$table()?.len()?;)*
+            Ok(rows)
         }
 
         /// The tables as one transaction reads them. Each is opened when it is first needed and stays
@@ -95,6 +115,8 @@ tables! {
     OWN_ADVISORIES own_advisories: Word;
     /// By the digest of the advisory.
     ADVISORY_HOLDS advisory_holds: Key;
+    /// Texts of scan results, by file.
+    SCANS scans: Word;
     TOKENS tokens: Word;
     /// Blocks of events, by the sequence of the last event in each.
     EVENTS events: Number;
@@ -102,6 +124,31 @@ tables! {
     EVENT_SUBJECTS event_subjects: Number;
     /// Rules by their digest.
     RULES rules: Key;
+}
+
+/// Copies the rows of one table, some in each transaction.
+fn copy_table<K: redb::Key + 'static>(
+    from: &ReadTable<K>,
+    definition: Definition<K>,
+    begin: impl Fn() -> Result<WriteTransaction, StoreError>,
+) -> Result<u64, StoreError> {
+    const ROWS: usize = 20_000;
+    let (mut rows, mut copied) = (from.iter()?, 0);
+    loop {
+        let transaction = begin()?;
+        let mut table = transaction.open_table(definition)?;
+        let before = copied;
+        for row in rows.by_ref().take(ROWS) {
+            let (key, value) = row?;
+            table.insert(key.value(), value.value())?;
+            copied += 1;
+        }
+        drop(table);
+        transaction.commit()?;
+        if copied - before < ROWS as u64 {
+            return Ok(copied);
+        }
+    }
 }
 
 fn open<'t, K: redb::Key + 'static>(

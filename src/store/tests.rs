@@ -362,13 +362,13 @@ fn newer_format_is_refused_with_both_numbers() {
     store
         .write(NOW, |transaction| {
             let mut meta = transaction.open_table(tables::META)?;
-            meta.insert("format", 9_u64.to_le_bytes().as_slice())?;
+            meta.insert("format", 10_u64.to_le_bytes().as_slice())?;
             Ok(())
         })
         .expect("written");
     drop(store);
     let refused = Store::create(folder.0.path(), NOW).expect_err("refused").to_string();
-    assert!(refused.contains("has format 9, this release reads and writes format 8"), "{refused}");
+    assert!(refused.contains("has format 10, this release reads and writes format 9"), "{refused}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::backdated::{Backdated, BackdatedRun, remember};
+use super::recent::RecentChanges;
 use super::refused::{Refused, is_definite_refusal};
 use super::source::FetchFailure;
 use super::{ChangeSet, Epoch, EpochState, Tally};
@@ -57,6 +58,9 @@ pub struct UpstreamState {
     /// The runs of the last 30 days that brought backdated content, oldest first.
     #[serde(default)]
     pub backdated: Vec<BackdatedRun>,
+    /// The changes of recent runs, for the limits over time.
+    #[serde(default)]
+    pub recent: RecentChanges,
     /// The refusals of incremental syncs.
     #[serde(default)]
     pub refused: Option<Refused>,
@@ -104,7 +108,11 @@ pub struct SyncRun {
     pub cursor: Option<String>,
     /// Upstream's time at the first page.
     pub upstream_time: Option<Timestamp>,
-    /// Seconds by which that was ahead of our clock when the page arrived.
+    /// Upstream's time at the page that is being read: a run of a live registry sees rows that are newer than its first
+    /// page.
+    #[serde(skip)]
+    page_time: Option<Timestamp>,
+    /// Seconds by which its first page was ahead of our clock when it arrived.
     #[serde(default)]
     pub clock_ahead: Option<i64>,
     /// The epoch of its pages.
@@ -221,6 +229,7 @@ impl UpstreamState {
             self.released_rewinds = stored.released_rewinds - 1;
             self.release_rewind();
         }
+        self.recent.keep_decisions(&stored.recent);
     }
 
     /// Returns the state after a run without its new content: what it had to bring is still to come.
@@ -255,6 +264,10 @@ impl UpstreamState {
         let watermark = match run.kind {
             // A full sync has seen every row, so it corrects a watermark from a wrong clock.
             SyncKind::Full => start,
+            // It asked for what came after a time that upstream has not reached: a clock was wrong, and a full sync follows.
+            SyncKind::Incremental { since } if run.upstream_time.is_some_and(|at| at < since) => {
+                None
+            }
             SyncKind::Incremental { .. } => self.watermark.max(start),
         };
         Self {
@@ -271,6 +284,7 @@ impl UpstreamState {
             },
             backdated: self.backdated.clone(),
             released_rewinds: self.released_rewinds,
+            recent: self.recent.clone(),
             refused: match run.kind {
                 SyncKind::Full => self.refused,
                 SyncKind::Incremental { .. } => None,
@@ -308,6 +322,7 @@ impl SyncRun {
             begun: now,
             cursor: None,
             upstream_time: None,
+            page_time: None,
             clock_ahead: None,
             epoch: None,
             newest_updated_at: None,
@@ -341,17 +356,21 @@ impl SyncRun {
         }
     }
 
-    /// Records upstream's time at the first page, which arrived at `now`.
-    pub fn saw_first_page(&mut self, date: Option<Timestamp>, now: Timestamp) {
-        self.upstream_time = date;
-        self.clock_ahead = date.map(|date| (date.as_micros() - now.as_micros()) / 1_000_000);
+    /// Records upstream's time at a page, which arrived at `now`. Call it before the page is counted.
+    pub fn saw_page(&mut self, date: Option<Timestamp>, now: Timestamp) {
+        self.page_time = date;
+        if self.pages == 0 {
+            self.upstream_time = date;
+            self.clock_ahead = date.map(|date| (date.as_micros() - now.as_micros()) / 1_000_000);
+        }
     }
 
     /// Records a row's `updatedAt`. One beyond upstream's own clock moves nothing, nor does one beyond
     /// ours where upstream shows no clock.
     pub fn saw_update(&mut self, updated_at: Timestamp, status: Status) {
         // A `Date` has whole seconds; the fraction that it drops is not the future.
-        let reached = self.upstream_time.unwrap_or(self.begun).plus(Duration::from_secs(1));
+        let present = self.page_time.or(self.upstream_time).unwrap_or(self.begun);
+        let reached = present.plus(Duration::from_secs(1));
         if updated_at <= reached {
             self.newest_updated_at = self.newest_updated_at.max(Some(updated_at));
             if status != Status::Deleted {
@@ -395,6 +414,34 @@ mod tests {
         assert_eq!(state.next_run(now, true, DAY).kind, SyncKind::Full, "requested");
         let tomorrow = at("2026-06-02T01:00:00Z");
         assert_eq!(state.next_run(tomorrow, false, DAY).kind, SyncKind::Full, "due");
+    }
+
+    #[test]
+    fn watermark_ahead_of_upstreams_present_time_is_dropped_and_a_full_sync_follows() {
+        let full =
+            accepted(SyncKind::Full, Some("2027-06-01T00:00:00Z"), &UpstreamState::default());
+        let now = at("2026-06-01T02:00:00Z");
+        let SyncKind::Incremental { since } = full.next_run(now, false, DAY).kind else {
+            panic!("not due")
+        };
+        let kind = SyncKind::Incremental { since };
+        let next = accepted(kind, Some("2026-06-01T02:00:00Z"), &full);
+        assert_eq!((next.watermark, next.next_run(now, false, DAY).kind), (None, SyncKind::Full));
+        let unknown = accepted(kind, None, &full);
+        assert_eq!(unknown.watermark, full.watermark, "without a date nothing is known");
+    }
+
+    #[test]
+    fn row_that_is_newer_than_the_first_page_is_not_of_the_future() {
+        let mut run = SyncRun::new(SyncKind::Full, at("2026-06-01T00:00:00Z"));
+        run.saw_page(Some(at("2026-06-01T00:00:00Z")), at("2026-06-01T00:00:00Z"));
+        run.pages = 1;
+        run.saw_page(Some(at("2026-06-01T00:00:30Z")), at("2026-06-01T00:00:30Z"));
+        run.saw_update(at("2026-06-01T00:00:29Z"), Status::Active);
+        assert_eq!((run.from_future, run.newest_updated_at), (0, Some(at("2026-06-01T00:00:29Z"))));
+        assert_eq!(run.upstream_time, Some(at("2026-06-01T00:00:00Z")));
+        run.saw_update(at("2026-06-01T00:01:00Z"), Status::Active);
+        assert_eq!(run.from_future, 1);
     }
 
     #[test]

@@ -1,17 +1,18 @@
-//! Safety limits: bounds on what one sync run may change. A change set beyond them goes on hold for a
-//! person.
+//! Safety limits: bounds on what one sync run may change, and on what the runs of a day and of a week may change
+//! together. A change set beyond them goes on hold for a person.
 //!
 //! They count names, and of one namespace no more than a cap, so that one busy publisher does not
 //! exceed them; every share has a floor in absolute numbers, so that a small upstream does not either.
 //! Only the kind of change that exceeded its limit goes on hold, unless the upstream as a whole looks
 //! like another one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::recent::{ChangeKind, NamesBefore, RecentChanges, WINDOWS};
 use crate::model::{Name, Timestamp};
 
 /// The bounds, with the reason for each default.
@@ -30,6 +31,8 @@ pub struct SafetyLimits {
     pub deleted_percent: u64,
     /// Percent of the stored rows that a full sync may lack.
     pub shrink_percent: u64,
+    /// Percent of the names by which an upstream may grow in a day. The official registry doubled in a year.
+    pub growth_percent: u64,
     /// New versions of one name in a run. The largest real name has 1,156 in all.
     pub name_growth: u64,
     /// New versions of one namespace in a run. All of upstream adds 600 to 850 a day.
@@ -50,6 +53,7 @@ impl Default for SafetyLimits {
             rewritten_percent: 5,
             deleted_percent: 20,
             shrink_percent: 20,
+            growth_percent: 20,
             name_growth: 500,
             namespace_growth: 2_000,
             rewind: DAY,
@@ -71,11 +75,13 @@ const FLOOR_NAMES: u64 = 20;
 /// Up to this many deleted names, no share of deletions is exceeded.
 const FLOOR_DELETED: u64 = 4;
 const FLOOR_ROWS: u64 = 100;
+/// Up to this many new names, no share of growth is exceeded.
+const FLOOR_GROWTH: u64 = 100;
 /// Maximum names of one namespace that count.
-const NAMESPACE_CAP: u64 = 10;
+pub(super) const NAMESPACE_CAP: u64 = 10;
 
 /// The changes that a run would make to what is stored.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunFacts {
     pub complete: bool,
     pub rows_before: u64,
@@ -91,16 +97,21 @@ pub struct RunFacts {
     pub rewritten: Names,
     /// Names of this upstream that are served.
     pub served: u64,
-    /// Those of them with a served version that the upstream would delete; a name counts once, and not while the same
-    /// deletion is on hold already.
-    pub deleted: u64,
+    /// Those of them with a served version that the upstream would delete, but for deletions that are on hold already.
+    pub deleted: BTreeSet<Name>,
     /// New versions by name.
     pub added: BTreeMap<Name, u64>,
+    /// Those names that had no version.
+    pub new_names: BTreeSet<Name>,
+    /// The changes of earlier runs.
+    pub recent: RecentChanges,
+    /// The time of the run.
+    pub now: Timestamp,
 }
 
 /// Distinct names, counted by namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Names(BTreeMap<String, std::collections::BTreeSet<Name>>);
+pub struct Names(BTreeMap<String, BTreeSet<Name>>);
 
 impl Names {
     pub fn add(&mut self, name: &Name) {
@@ -110,6 +121,10 @@ impl Names {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Name> {
+        self.0.values().flatten()
     }
 
     /// Returns the number of names, counting at most the cap for each namespace.
@@ -133,6 +148,8 @@ pub enum SafetyLimit {
     Removed,
     Rewritten,
     Deleted,
+    /// New names.
+    Growth,
     NameGrowth(String),
     NamespaceGrowth(String),
     /// Holds the whole run: far fewer rows than before.
@@ -181,6 +198,12 @@ pub fn judge(facts: &RunFacts, safety_limits: &SafetyLimits) -> Vec<ExceededLimi
     .flatten()
     .collect();
     exceeded.extend(facts.growth(safety_limits));
+    for found in facts.over_time(safety_limits) {
+        // The limit of one run says it already.
+        if exceeded.iter().all(|known| known.limit != found.limit) {
+            exceeded.push(found);
+        }
+    }
     exceeded
 }
 
@@ -200,6 +223,109 @@ fn share(
 }
 
 impl RunFacts {
+    /// Returns the facts of a run that changes nothing.
+    #[must_use]
+    pub fn none(now: Timestamp, recent: RecentChanges) -> Self {
+        Self {
+            complete: false,
+            rows_before: 0,
+            rows_seen: 0,
+            newest_before: None,
+            newest_seen: None,
+            names: Names::default(),
+            removed: Names::default(),
+            rewritten: Names::default(),
+            served: 0,
+            deleted: BTreeSet::new(),
+            added: BTreeMap::new(),
+            new_names: BTreeSet::new(),
+            recent,
+            now,
+        }
+    }
+
+    /// Returns the number of names before the run.
+    #[must_use]
+    pub fn before(&self) -> NamesBefore {
+        NamesBefore { all: self.names.weight(), served: self.served }
+    }
+
+    /// Returns the number of served names that the run may delete: of those limits over time, the one that leaves least.
+    #[must_use]
+    pub fn deletions_left(&self, safety_limits: &SafetyLimits) -> u64 {
+        let left = WINDOWS.iter().map(|(window, times, _)| {
+            let none = std::iter::empty();
+            let (spent, start) =
+                self.recent.count(ChangeKind::Deleted, *window, self.now, self.before(), none);
+            (safety_limits.deletions_of(start.served) * times).saturating_sub(spent)
+        });
+        left.fold(safety_limits.deletions_of(self.served), u64::min)
+    }
+
+    /// Returns the limits that the run exceeds together with earlier ones. A kind of which it changes nothing counts not.
+    fn over_time(&self, safety_limits: &SafetyLimits) -> Vec<ExceededLimit> {
+        let SafetyLimits { removed_percent, rewritten_percent, growth_percent, .. } =
+            *safety_limits;
+        let all = |before: NamesBefore| before.all;
+        let kinds: [(_, _, Vec<&Name>, _, _, fn(NamesBefore) -> u64, _); 4] = [
+            (
+                ChangeKind::Removed,
+                SafetyLimit::Removed,
+                self.removed.iter().collect(),
+                removed_percent,
+                FLOOR_NAMES,
+                all,
+                "went missing",
+            ),
+            (
+                ChangeKind::Rewritten,
+                SafetyLimit::Rewritten,
+                self.rewritten.iter().collect(),
+                rewritten_percent,
+                FLOOR_NAMES,
+                all,
+                "were rewritten",
+            ),
+            (
+                ChangeKind::Deleted,
+                SafetyLimit::Deleted,
+                self.deleted.iter().collect(),
+                safety_limits.deleted_percent,
+                FLOOR_DELETED,
+                |before| before.served,
+                "were deleted",
+            ),
+            (
+                ChangeKind::Added,
+                SafetyLimit::Growth,
+                self.new_names.iter().collect(),
+                growth_percent,
+                FLOOR_GROWTH,
+                all,
+                "are new",
+            ),
+        ];
+        let mut exceeded = Vec::new();
+        for (kind, limit, names, percent, floor, of, what) in kinds {
+            let exceeding =
+                WINDOWS.iter().filter(|_| !names.is_empty()).find_map(|(window, times, words)| {
+                    let names = names.iter().copied();
+                    let (changed, start) =
+                        self.recent.count(kind, *window, self.now, self.before(), names);
+                    let (start, percent) = (of(start), percent * times);
+                    (changed > floor && changed * 100 > start * percent).then(|| ExceededLimit {
+                        limit: limit.clone(),
+                        found: format!(
+                            "{changed} of {start} names {what} within {words}, this run included"
+                        ),
+                        allowed: format!("{percent} %, or {floor} names"),
+                    })
+                });
+            exceeded.extend(exceeding);
+        }
+        exceeded
+    }
+
     fn shrink(&self, safety_limits: &SafetyLimits) -> Option<ExceededLimit> {
         let lost = self.rows_before.saturating_sub(self.rows_seen);
         let exceeded = self.complete
@@ -222,10 +348,11 @@ impl RunFacts {
     }
 
     fn deletions(&self, safety_limits: &SafetyLimits) -> Option<ExceededLimit> {
-        let exceeded = self.deleted > safety_limits.deletions_of(self.served);
+        let deleted = self.deleted.len() as u64;
+        let exceeded = deleted > safety_limits.deletions_of(self.served);
         exceeded.then(|| ExceededLimit {
             limit: SafetyLimit::Deleted,
-            found: format!("{} of {} served names would be deleted", self.deleted, self.served),
+            found: format!("{deleted} of {} served names would be deleted", self.served),
             allowed: format!("{} %, or {FLOOR_DELETED} names", safety_limits.deleted_percent),
         })
     }
@@ -276,6 +403,13 @@ mod tests {
         names
     }
 
+    const NOW: Timestamp = Timestamp::from_micros(0);
+
+    /// Returns names in namespaces of their own.
+    fn some(count: u64) -> BTreeSet<Name> {
+        names(count, 1).iter().cloned().collect()
+    }
+
     fn facts() -> RunFacts {
         RunFacts {
             complete: true,
@@ -283,7 +417,7 @@ mod tests {
             rows_seen: 1000,
             names: names(1000, 1),
             served: 100,
-            ..RunFacts::default()
+            ..RunFacts::none(NOW, RecentChanges::default())
         }
     }
 
@@ -299,13 +433,72 @@ mod tests {
     #[case::many_names_missing(RunFacts { removed: names(51, 1), ..facts() }, &["51 of 1000 names would go missing; allowed: 5 %, or 20 names"])]
     #[case::one_namespace_missing(RunFacts { removed: names(1, 900), ..facts() }, &[])]
     #[case::many_names_rewritten(RunFacts { rewritten: names(60, 1), ..facts() }, &["60 of 1000 names would be rewritten; allowed: 5 %, or 20 names"])]
-    #[case::a_fifth_of_the_served_deleted(RunFacts { deleted: 20, ..facts() }, &[])]
-    #[case::more_of_the_served_deleted(RunFacts { deleted: 21, ..facts() }, &["21 of 100 served names would be deleted; allowed: 20 %, or 4 names"])]
-    #[case::the_few_that_are_served_deleted(RunFacts { deleted: 4, served: 4, ..facts() }, &[])]
+    #[case::a_fifth_of_the_served_deleted(RunFacts { deleted: some(20), ..facts() }, &[])]
+    #[case::more_of_the_served_deleted(RunFacts { deleted: some(21), ..facts() }, &["21 of 100 served names would be deleted; allowed: 20 %, or 4 names"])]
+    #[case::the_few_that_are_served_deleted(RunFacts { deleted: some(4), served: 4, ..facts() }, &[])]
     fn run_beyond_a_safety_limit_is_reported(#[case] facts: RunFacts, #[case] wanted: &[&str]) {
         let exceeded: Vec<String> =
             judge(&facts, &SafetyLimits::default()).iter().map(ExceededLimit::to_string).collect();
         assert_eq!(exceeded, wanted);
+    }
+
+    /// Eight runs of three percent each remove a quarter of all names.
+    #[rstest::rstest]
+    #[case::removed(ChangeKind::Removed, 30, Some((1, "60 of 1000 names went missing within 24 hours, this run included; allowed: 5 %, or 20 names")))]
+    #[case::deleted(ChangeKind::Deleted, 8, Some((2, "24 of 100 names were deleted within 24 hours, this run included; allowed: 20 %, or 4 names")))]
+    #[case::added(ChangeKind::Added, 90, Some((2, "270 of 1000 names are new within 24 hours, this run included; allowed: 20 %, or 100 names")))]
+    #[case::few(ChangeKind::Removed, 2, None)]
+    fn many_small_runs_exceed_the_limit_of_a_day_together(
+        #[case] kind: ChangeKind,
+        #[case] each: u64,
+        #[case] wanted: Option<(u64, &str)>,
+    ) {
+        let mut recent = RecentChanges::default();
+        let mut found = None;
+        for run in 0..8 {
+            let now = NOW.plus(Duration::from_secs(3600 * run));
+            let changed = |index: u64| Name::parse(&format!("r{run}i{index}.x/l")).expect("a name");
+            let changed: Vec<Name> = (0..each).map(changed).collect();
+            let mut facts = RunFacts { recent: recent.clone(), now, ..facts() };
+            match kind {
+                ChangeKind::Removed => changed.iter().for_each(|name| facts.removed.add(name)),
+                ChangeKind::Rewritten => changed.iter().for_each(|name| facts.rewritten.add(name)),
+                ChangeKind::Deleted => facts.deleted.extend(changed.clone()),
+                ChangeKind::Added => facts.new_names.extend(changed.clone()),
+            }
+            if let Some(exceeded) = judge(&facts, &SafetyLimits::default()).first() {
+                found = Some((run, exceeded.to_string()));
+                break;
+            }
+            recent.add(now, facts.before(), changed.into_iter().map(|name| (kind, name)));
+        }
+        assert_eq!(found, wanted.map(|(run, text)| (run, text.to_owned())));
+    }
+
+    #[test]
+    fn slow_changes_exceed_the_limit_of_a_week_and_deletions_within_it_still_apply() {
+        let day = Duration::from_secs(24 * 3600);
+        let mut recent = RecentChanges::default();
+        for run in 0..3_u32 {
+            let names =
+                (0..12).map(|index| Name::parse(&format!("d{run}i{index}.x/l")).expect("a name"));
+            recent.add(
+                NOW.plus(day * run),
+                facts().before(),
+                names.map(|name| (ChangeKind::Deleted, name)),
+            );
+        }
+        let facts = RunFacts { recent, now: NOW.plus(day * 3), deleted: some(12), ..facts() };
+        let safety_limits = SafetyLimits::default();
+        assert_eq!(facts.deletions_left(&safety_limits), 4, "40 of 100, and 36 were deleted");
+        let exceeded: Vec<String> =
+            judge(&facts, &safety_limits).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            exceeded,
+            [
+                "48 of 100 names were deleted within 7 days, this run included; allowed: 40 %, or 4 names"
+            ]
+        );
     }
 
     #[test]

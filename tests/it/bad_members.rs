@@ -23,7 +23,7 @@ fn own() -> Workplace {
     for name in ["one", "two"] {
         place.write(&format!("ours/{name}.json"), &server(&format!("com.example/{name}")));
     }
-    let approval = "{state: approved, reviewed: 2098-01-01, expires: 2099-01-01}";
+    let approval = "{state: approved, reviewed: 2026-03-01, expires: 2099-01-01}";
     let rules = ["one", "two"].map(|name| {
         format!("- {{name: com.example/{name}, versions: 1.0.0, approval: {approval}}}\n")
     });

@@ -47,7 +47,14 @@ fn command_reference_is_generated() {
 fn schemas_for_editors_are_generated() {
     let [settings, upstream] = vidimus::config::file_formats();
     let overlay = vidimus::overlay::file_format();
-    for (kind, format) in [("overlay", overlay), ("upstream", upstream), ("settings", settings)] {
+    let (advisory, evidence) = (vidimus::advisory::file_format(), vidimus::scan::file_format());
+    for (kind, format) in [
+        ("overlay", overlay),
+        ("upstream", upstream),
+        ("settings", settings),
+        ("advisory", advisory),
+        ("evidence", evidence),
+    ] {
         let schema = serde_json::to_string_pretty(&json_schema(&format)).expect("JSON");
         compare(&format!("schemas/{kind}.schema.json"), &(schema + "\n"));
     }

@@ -1,10 +1,13 @@
 //! The public listener: TLS, limits on connections and requests, refused settings.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::support::daemon::{Workplace, text};
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+
+use crate::support::daemon::{Daemon, Workplace, text};
 use crate::support::registry::Row;
 use crate::support::upstream::Upstream;
 use crate::support::wait::eventually;
@@ -129,43 +132,169 @@ async fn requests_are_limited_by_client_except_for_single_entries() {
     }
 }
 
+/// Opens a connection from a loopback address, and sends the beginning of a request.
+async fn begun(from: &str, address: &str) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(format!("{from}:0").parse().expect("an address"))?;
+    let mut stream = socket.connect(address.parse().expect("an address")).await?;
+    stream.write_all(b"GET /v0.1/servers HTTP/1.1\r\nHost: x\r\n").await?;
+    Ok(stream)
+}
+
+/// Waits until the other end closes a connection.
+async fn ended(mut stream: TcpStream) {
+    let mut bytes = Vec::new();
+    // A reset is an end too.
+    let _ = stream.read_to_end(&mut bytes).await;
+    assert_eq!(bytes, b"", "it is no request");
+}
+
+async fn is_alert_open(daemon: &Daemon, kind: &str) -> bool {
+    let alerts = daemon.operate("/alerts").await.json();
+    let alerts = alerts.as_array().expect("a list");
+    alerts.iter().any(|alert| alert["kind"] == kind && alert["state"] == "open")
+}
+
 /// P55: connections of silent clients are closed, and other clients do not wait for them.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_are_limited_and_silent_ones_are_closed() {
     let (_upstream, place) = workplace().await;
-    place.write("vidimus.toml", "[limits]\nconnections_per_peer = 8\n");
+    place.write("vidimus.toml", "[limits]\nconnections = 16\nconnections_per_peer = 4\n");
     let daemon = place.start().await;
     daemon.lists(&["a.b/c@1.0.0"]).await;
     let answered = daemon.get("/v0.1/servers").await;
     assert_eq!(answered.header("strict-transport-security"), "", "TLS is not ours");
     let address = daemon.registry.trim_start_matches("http://").to_owned();
-    let silent: Vec<TcpStream> = (0..20)
-        .map(|_| {
-            let mut stream = TcpStream::connect(&address).expect("a connection");
-            // Headers that never end. Connections beyond the limit are closed during the write.
-            let _ = stream.write_all(b"GET /v0.1/servers HTTP/1.1\r\nHost: x\r\n");
-            stream
-        })
-        .collect();
-    let ended = |stream: &TcpStream| {
-        let mut stream = stream.try_clone().expect("a clone");
-        stream.set_read_timeout(Some(Duration::from_millis(20))).expect("a time-out");
-        let mut byte = [0];
-        match stream.read(&mut byte) {
-            Ok(read) => read == 0 || byte == *b"H",
-            Err(error) => !matches!(
-                error.kind(),
-                std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
-            ),
-        }
-    };
-    eventually("connections beyond the limit are closed", async || {
-        (silent.iter().filter(|stream| ended(stream)).count() >= 12).then_some(())
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        silent.extend(begun("127.0.0.2", &address).await.ok());
+    }
+    daemon.lists(&["a.b/c@1.0.0"]).await;
+    eventually("an alert", async || {
+        is_alert_open(&daemon, "connections-crowded").await.then_some(())
     })
     .await;
-    eventually("silent connections are closed", async || silent.iter().all(&ended).then_some(()))
-        .await;
+    futures_util::future::join_all(silent.into_iter().map(ended)).await;
     daemon.lists(&["a.b/c@1.0.0"]).await;
+}
+
+/// An office behind one address has more connections than a share of a crowded server.
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_behind_one_address_have_an_idle_server_for_themselves() {
+    let (_upstream, place) = workplace().await;
+    place.write("vidimus.toml", "[limits]\nconnections = 40\nconnections_per_peer = 2\n");
+    let daemon = place.start().await;
+    daemon.lists(&["a.b/c@1.0.0"]).await;
+    let address = daemon.registry.trim_start_matches("http://").to_owned();
+    let mut office = Vec::new();
+    for _ in 0..25 {
+        office.push(begun("127.0.0.2", &address).await.expect("a connection"));
+    }
+    for stream in &mut office {
+        stream.write_all(b"\r\n").await.expect("it is open");
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 200");
+    }
+    assert!(!is_alert_open(&daemon, "connections-crowded").await);
+}
+
+/// P87: four addresses keep as many connections as they get, with a byte from time to time.
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_connections_of_few_addresses_lock_no_client_out() {
+    const HONEST: usize = 100;
+    let (_upstream, place) = workplace().await;
+    place.write("vidimus.toml", "[limits]\nconnections = 64\nconnections_per_peer = 4\n");
+    let daemon = place.start().await;
+    daemon.lists(&["a.b/c@1.0.0"]).await;
+    let address = daemon.registry.trim_start_matches("http://").to_owned();
+    let mut attack = JoinSet::new();
+    for number in 0..128 {
+        let (address, from) = (address.clone(), format!("127.0.0.{}", 2 + number % 4));
+        attack.spawn(async move {
+            let mut pace = tokio::time::interval(Duration::from_millis(50));
+            loop {
+                pace.tick().await;
+                let Ok(mut stream) = begun(&from, &address).await else { continue };
+                while stream.write_all(b"x").await.is_ok() {
+                    pace.tick().await;
+                }
+            }
+        });
+    }
+    eventually("the attack is under way", async || {
+        is_alert_open(&daemon, "connections-crowded").await.then_some(())
+    })
+    .await;
+    let mut answered = 0;
+    for _ in 0..HONEST {
+        // Each has a connection of its own.
+        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(1)).build();
+        let asked = client.expect("a client").get(format!("{}/v0.1/servers", daemon.registry));
+        answered += usize::from(asked.send().await.is_ok_and(|answer| answer.status() == 200));
+    }
+    assert!(answered * 100 >= HONEST * 95, "{answered} of {HONEST} within a second");
+    attack.shutdown().await;
+}
+
+/// P88: idle connections that used up all descriptors made the overlay folder unreadable, which counted as a refused set.
+#[tokio::test(flavor = "multi_thread")]
+async fn idle_connections_leave_descriptors_for_a_denial() {
+    let (_upstream, mut place) = workplace().await;
+    place.limit_open_files(200);
+    let warned = place.print(&["check"]);
+    assert!(warned.contains("4096 `connections` with at most 200 open files"), "{warned}");
+    assert!(warned.contains("at most 100 are accepted"), "{warned}");
+    let daemon = place.start().await;
+    daemon.lists(&["a.b/c@1.0.0"]).await;
+    assert!(place.log().contains("does not fit the limit of open files"), "{}", place.log());
+    let address = daemon.registry.trim_start_matches("http://").to_owned();
+    let mut idle = Vec::new();
+    for number in 0..400 {
+        let from = format!("127.0.0.{}", 2 + number % 16);
+        idle.extend(begun(&from, &address).await.ok());
+    }
+    place.overlay("deny.yaml", "servers: [{name: a.b/*, reason: x, approval: {state: denied}}]");
+    daemon.lists(&[]).await;
+    assert!(!is_alert_open(&daemon, "overlays-refused").await);
+    assert!(!is_alert_open(&daemon, "overlays-unread").await);
+    drop(idle);
+}
+
+/// P88: to have no descriptor says nothing of any file.
+#[tokio::test(flavor = "multi_thread")]
+async fn folder_that_could_not_be_looked_at_is_an_alert_and_no_refused_set() {
+    let (_upstream, place) = workplace().await;
+    let daemon = place.start().await;
+    daemon.lists(&["a.b/c@1.0.0"]).await;
+    let pid = i32::try_from(daemon.pid()).ok().and_then(Pid::from_raw);
+    let limit = getrlimit(Resource::Nofile);
+    let none = Rlimit { current: Some(0), ..limit };
+    prlimit(pid, Resource::Nofile, none).expect("a limit");
+    place.overlay("deny.yaml", "servers: [{name: a.b/*, reason: x, approval: {state: denied}}]");
+    eventually("it is reported", async || {
+        place.log().contains("\"overlays-unread\"").then_some(())
+    })
+    .await;
+    prlimit(pid, Resource::Nofile, limit).expect("a limit");
+    daemon.lists(&[]).await;
+    eventually("it is over", async || {
+        (!is_alert_open(&daemon, "overlays-unread").await).then_some(())
+    })
+    .await;
+    assert!(!place.log().contains("overlays-refused"), "{}", place.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proxy_that_no_setting_names_is_a_warning() {
+    let (_upstream, place) = workplace().await;
+    let found = "`behind_tls_proxy` without `trusted_proxies`";
+    place.write("vidimus.toml", "behind_tls_proxy = true\n");
+    let warned = place.print(&["check"]);
+    assert!(warned.contains(found), "{warned}");
+    place.write("vidimus.toml", "behind_tls_proxy = true\ntrusted_proxies = [\"127.0.0.1\"]\n");
+    let warned = place.print(&["check"]);
+    assert!(!warned.contains(found), "{warned}");
 }
 
 /// The variables of the environment that outgoing connections obey, and those that they do not.

@@ -29,7 +29,7 @@ async fn operations_need_the_token_and_refuse_browsers() {
     let with_origin =
         get("/status").bearer_auth(daemon.token()).header("Origin", "https://x.example");
     assert_eq!(answer(with_origin).await.status, 403);
-    let rebound = get("/livez").header("Host", "rebind.example");
+    let rebound = get("/status").bearer_auth(daemon.token()).header("Host", "rebind.example");
     assert_eq!(answer(rebound).await.status, 403);
     let sync = daemon.request(Method::POST, &format!("{root}/ops/sync"));
     assert_eq!(answer(sync).await.status, 401);

@@ -11,7 +11,7 @@ use crate::support::registry::Row;
 use crate::support::upstream::Upstream;
 use crate::support::wait::eventually;
 
-const NAME: &str = "com.example/tool";
+pub(crate) const NAME: &str = "com.example/tool";
 /// Only an upstream of the organisation may name an image at a private address.
 const TRUSTED: &str = "trust = \"internal\"\nsync = {interval = \"250ms\", page_size = 10}";
 
@@ -27,7 +27,7 @@ fn row_with(name: &str, change: impl FnOnce(&mut Value)) -> Row {
     Row::raw(name, "1.0.0", &item.to_string())
 }
 
-fn package(kind: &str, identifier: &str, version: Option<&str>) -> Value {
+pub(crate) fn package(kind: &str, identifier: &str, version: Option<&str>) -> Value {
     let transport = json!({"type": "stdio"});
     let mut package =
         json!({"registryType": kind, "identifier": identifier, "transport": transport});
@@ -37,14 +37,14 @@ fn package(kind: &str, identifier: &str, version: Option<&str>) -> Value {
     package
 }
 
-struct World {
-    registry: Packages,
-    place: Workplace,
+pub(crate) struct World {
+    pub(crate) registry: Packages,
+    pub(crate) place: Workplace,
     upstream: Upstream,
 }
 
 impl World {
-    async fn new(packages: impl FnOnce(&Packages) -> Value) -> Self {
+    pub(crate) async fn new(packages: impl FnOnce(&Packages) -> Value) -> Self {
         Self::with(|registry| row(NAME, &packages(registry))).await
     }
 
@@ -75,7 +75,7 @@ impl World {
         Some(files.iter().map(|file| (text(&file["file"]), text(&file["digest"]))).collect())
     }
 
-    async fn until_recorded(&self, file: &str, digest: &Checksum) {
+    pub(crate) async fn until_recorded(&self, file: &str, digest: &Checksum) {
         eventually("the file is recorded", async || {
             let wanted = (file.to_owned(), digest.to_string());
             self.recorded().is_some_and(|files| files.contains(&wanted)).then_some(())
@@ -87,14 +87,14 @@ impl World {
         self.open_alerts_of("package-changed")
     }
 
-    fn open_alerts_of(&self, kind: &str) -> Vec<Value> {
+    pub(crate) fn open_alerts_of(&self, kind: &str) -> Vec<Value> {
         let alerts = self.place.json(&["alerts", "--kind", kind, "--json"]);
         let open = alerts.as_array().expect("a list").iter();
         open.filter(|alert| alert["state"] == "open").cloned().collect()
     }
 }
 
-fn checksum(tarball: &[u8]) -> Checksum {
+pub(crate) fn checksum(tarball: &[u8]) -> Checksum {
     Checksum::of_integrity(&integrity(tarball)).expect("a checksum")
 }
 
@@ -103,7 +103,7 @@ fn version_path() -> String {
 }
 
 /// Returns our block of the entry.
-async fn single(daemon: &Daemon) -> Value {
+pub(crate) async fn single(daemon: &Daemon) -> Value {
     daemon.get(&version_path()).await.json()["_meta"]["local.vidimus/curation"].clone()
 }
 
@@ -318,11 +318,11 @@ async fn packages_are_answered_alike_with_and_without_a_daemon() {
 }
 
 const BUNDLE: &str = include_str!("../fixtures/attestations/npm-provenance.json");
-const ATTESTATIONS: &str = "/-/npm/v1/attestations/sigstore%402.0.0";
-const BUILT_FROM: &str = "https://github.com/sigstore/sigstore-js";
+pub(crate) const ATTESTATIONS: &str = "/-/npm/v1/attestations/sigstore%402.0.0";
+pub(crate) const BUILT_FROM: &str = "https://github.com/sigstore/sigstore-js";
 
 /// Returns a world in which an entry of this repository names the package that the real bundle is about.
-async fn attested_world(repository: &str) -> World {
+pub(crate) async fn attested_world(repository: &str) -> World {
     let world = World::with(|_| {
         row_with(NAME, |server| {
             server["packages"] = json!([package("npm", "sigstore", Some("2.0.0"))]);
@@ -337,7 +337,7 @@ async fn attested_world(repository: &str) -> World {
 }
 
 /// Serves the real bundle as the registry does.
-fn attest(registry: &Packages) {
+pub(crate) fn attest(registry: &Packages) {
     let document = format!(
         r#"{{"attestations":[{{"predicateType":"https://slsa.dev/provenance/v1","bundle":{BUNDLE}}}]}}"#
     );
@@ -346,7 +346,7 @@ fn attest(registry: &Packages) {
 
 impl World {
     /// Starts the daemon at a time; waits until `vidimus packages` has this text, and the entry is served.
-    async fn look_at(&self, time: &str, text: &str) -> Daemon {
+    pub(crate) async fn look_at(&self, time: &str, text: &str) -> Daemon {
         self.place.set_clock(time);
         let daemon = self.place.start().await;
         daemon.lists(&[&format!("{NAME}@1.0.0")]).await;

@@ -14,13 +14,15 @@ use crate::documents::files;
 use crate::support::daemon::{Workplace, text};
 use crate::support::folder::folder;
 
-const KINDS: [&str; 3] = ["overlay", "upstream", "settings"];
+const KINDS: [&str; 5] = ["overlay", "upstream", "settings", "advisory", "evidence"];
 
 fn format_of(kind: &str) -> FileFormat {
     let [settings, upstream] = vidimus::config::file_formats();
     match kind {
         "overlay" => vidimus::overlay::file_format(),
         "upstream" => upstream,
+        "advisory" => vidimus::advisory::file_format(),
+        "evidence" => vidimus::scan::file_format(),
         _ => settings,
     }
 }
@@ -28,6 +30,8 @@ fn format_of(kind: &str) -> FileFormat {
 /// Returns the kind of a file by its path.
 fn kind_of(path: &str) -> &'static str {
     match path.rsplit('.').next() {
+        _ if path.starts_with("advisories/") => "advisory",
+        _ if path.starts_with("evidence/") => "evidence",
         Some("yaml") => "overlay",
         _ if path.ends_with("vidimus.toml") => "settings",
         _ => "upstream",
@@ -57,6 +61,11 @@ fn findings(kind: &str, text: &str) -> Vec<String> {
             vidimus::overlay::read(&[Source::new("x.yaml", text)], &context).findings
         }
         "upstream" => vidimus::config::read_upstream(&file).err().unwrap_or_default(),
+        "advisory" => vidimus::advisory::read_own(&[Source::new("x.yaml", text)]).1,
+        "evidence" => {
+            let read = vidimus::scan::read_scan(&Source::new("x.yaml", text));
+            read.err().unwrap_or_default()
+        }
         _ => {
             let read = Settings::load(&file, true, Locations::default());
             read.err().unwrap_or_default()
@@ -79,8 +88,6 @@ fn examples(format: &FileFormat) -> Vec<String> {
 #[test]
 fn schema_accepts_every_example_of_the_documents_and_of_the_repository() {
     let mut texts: Vec<(String, String)> = files();
-    // Advisories are documents of OSV, which has a schema of its own.
-    texts.retain(|(name, _)| !name.starts_with("advisories/"));
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for path in [
         "overlays/starter.yaml",
@@ -91,10 +98,16 @@ fn schema_accepts_every_example_of_the_documents_and_of_the_repository() {
         let text = fs::read_to_string(root.join(path)).expect("a file");
         texts.push((path.to_owned(), text));
     }
-    for (name, kind) in
-        [("x.yaml", "overlay"), ("x.toml", "upstream"), ("vidimus.toml", "settings")]
-    {
+    for (name, kind) in [
+        ("x.yaml", "overlay"),
+        ("x.toml", "upstream"),
+        ("vidimus.toml", "settings"),
+        ("advisories/x.yaml", "advisory"),
+        ("evidence/x.yaml", "evidence"),
+    ] {
         let examples = examples(&format_of(kind)).into_iter();
+        // A table may have no example.
+        let examples = examples.filter(|text| !text.is_empty());
         texts.extend(examples.map(|text| (name.to_owned(), text)));
     }
     for (name, text) in &texts {
@@ -135,6 +148,15 @@ fn schema_accepts_what_the_reader_accepts(#[case] text: &str) {
 #[case("overlay", "namespaces: [{name: a.b, ownership: {github: alice}}]")]
 #[case("overlay", "namespaces: [{name: a.b/c, internal: true}]")]
 #[case("overlay", "namespaces: [{name: a.b, internal: 'yes'}]")]
+#[case("overlay", "servers: [{name: '*', conditions: {scan: {tools: [a]}}}]")]
+#[case("overlay", "servers: [{name: '*', conditions: {scan: {tools: [], verdict: pass}}}]")]
+#[case("overlay", "servers: [{name: '*', conditions: {scan: {tools: [a], verdict: fail}}}]")]
+#[case("advisory", "id: A-1\naffected: [{package: {ecosystem: npn, name: x}}]")]
+#[case("advisory", "id: A-1\nvidimus: {servers: [a.b/c], action: hid}")]
+#[case("advisory", "vidimus: {servers: [a.b/c]}")]
+#[case("evidence", "tool: {name: a, version: 1}")]
+#[case("evidence", "verdict: good")]
+#[case("evidence", "subject: {name: a.b, version: 1, digest: 'sha256:0'}")]
 #[case("upstream", "kind = \"registry\"\nurl = \"https://a.example\"\ntrsut = \"internal\"")]
 #[case("upstream", "kind = \"rest\"\nurl = \"https://a.example\"")]
 #[case("upstream", "kind = \"registry\"\nurl = 5")]

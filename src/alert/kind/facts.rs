@@ -1,15 +1,7 @@
-use super::AlertKind;
+use super::{AlertKind, Facts};
 
-/// The words of a kind of alert.
-pub(super) struct Facts {
-    pub(super) kind: AlertKind,
-    pub(super) word: &'static str,
-    pub(super) meaning: &'static str,
-    pub(super) remedy: &'static str,
-}
-
-/// One item for each kind, at the index of its discriminant.
-pub(super) const FACTS: [Facts; 59] = [
+/// The facts of the first kinds, at the index of the discriminant of each.
+pub(super) const FACTS: [Facts; 26] = [
     Facts {
         kind: AlertKind::AdvisoriesStale,
         word: "advisories-stale",
@@ -74,11 +66,23 @@ pub(super) const FACTS: [Facts; 59] = [
         remedy: "Correct the clock that is wrong; approvals start and end by the clock of this machine.",
     },
     Facts {
+        kind: AlertKind::ConnectionsCrowded,
+        word: "connections-crowded",
+        meaning: "Three quarters of `[limits] connections` are open; each client has a share, and silence is short.",
+        remedy: "Block the clients that cause it, list proxies in `trusted_proxies`, or raise `connections`.",
+    },
+    Facts {
         kind: AlertKind::DamagedRow,
         word: "damaged-row",
         meaning: "A stored row of the name does not decode; the name is hidden.",
         remedy: "Run `vidimus verify`; restore a copy of the store, or move the store away and let the daemon mirror \
             everything again.",
+    },
+    Facts {
+        kind: AlertKind::DescriptorsExhausted,
+        word: "descriptors-exhausted",
+        meaning: "The system gives no descriptor or memory for a connection; connections wait.",
+        remedy: "Raise the limit of open files (`LimitNOFILE=` of a service), or lower `[limits] connections`.",
     },
     Facts {
         kind: AlertKind::Drift,
@@ -93,6 +97,12 @@ pub(super) const FACTS: [Facts; 59] = [
         meaning: "A verified namespace does not show the evidence of its owner any more.",
         remedy: "Ask the owner to restore the evidence; after 3 lookups without it, over at least 24 hours, the \
             namespace is revoked.",
+    },
+    Facts {
+        kind: AlertKind::EvidenceUnreadable,
+        word: "evidence-unreadable",
+        meaning: "Files of the evidence folder cannot be read; what they said before counts until it expires.",
+        remedy: "Correct the files, which `vidimus check` lists with their places.",
     },
     Facts {
         kind: AlertKind::Expired,
@@ -165,247 +175,5 @@ pub(super) const FACTS: [Facts; 59] = [
             person accepts exactly this set.",
         remedy: "Ask the owner; if the keys are right, acknowledge the alert, or pin them in an overlay, which \
             `vidimus ownership NAMESPACE --pin` prints.",
-    },
-    Facts {
-        kind: AlertKind::LoginUnregistered,
-        word: "login-unregistered",
-        meaning: "The account that a mentioned namespace claims did not exist at its first lookup: anybody may register the login \
-            now.",
-        remedy: "Deny the namespace, or pin the id of the account that is expected there in an overlay.",
-    },
-    Facts {
-        kind: AlertKind::Lookalike,
-        word: "lookalike",
-        meaning: "A name of another publisher resembles a protected name or brand.",
-        remedy: "Review the server with `vidimus lookalikes why NAME`; then acknowledge the alert, deny the name, or \
-            add `not_lookalike` to an overlay.",
-    },
-    Facts {
-        kind: AlertKind::LoopRestarted,
-        word: "loop-restarted",
-        meaning: "A part of the daemon failed and was restarted.",
-        remedy: "Read the reason; the alert is resolved when that part has run for 2 minutes.",
-    },
-    Facts {
-        kind: AlertKind::LossesOnHold,
-        word: "losses-on-hold",
-        meaning: "More than 5 % of the owners, and at least 3, lost their evidence by absence within a day; further losses take no \
-            effect and are looked up every 10 minutes.",
-        remedy: "Check the resolvers and the network; acknowledge the alert only if these owners are really gone: their \
-            namespaces are then revoked.",
-    },
-    Facts {
-        kind: AlertKind::MaterialChange,
-        word: "material-change",
-        meaning: "A later version of a name that an approval follows is not benign beside the reference; it waits for a \
-            review.",
-        remedy: "Review the difference; to serve the version, approve it with its digest in a rule of its own, and follow it \
-            from there in a range with it as the `reference`. A later `reviewed` would admit every version that waits.",
-    },
-    Facts {
-        kind: AlertKind::Missing,
-        word: "missing",
-        meaning: "Full syncs miss an entry that was served.",
-        remedy: "Ask the operator of the upstream; the entry is hidden after `missing_syncs` full syncs, and visible \
-            again when it returns.",
-    },
-    Facts {
-        kind: AlertKind::NameLimit,
-        word: "name-limit",
-        meaning: "A name has more than 10,000 versions or 64 MiB; the rest is in quarantine.",
-        remedy: "Ask the publisher; deny the name if a program generates the versions.",
-    },
-    Facts {
-        kind: AlertKind::NewerVersions,
-        word: "newer-versions",
-        meaning: "Newer versions of approved servers wait for a review by their owner.",
-        remedy: "Run `vidimus review --kind newer-version` and review each server; acknowledge the alert to leave these \
-            versions as they are.",
-    },
-    Facts {
-        kind: AlertKind::NoLongerServed,
-        word: "no-longer-served",
-        meaning: "Versions that an approval covers were served, and are hidden now.",
-        remedy: "Run `vidimus explain` for the name; correct what the gate names, or remove the approval.",
-    },
-    Facts {
-        kind: AlertKind::OnHold,
-        word: "on-hold",
-        meaning: "A safety limit keeps a change set of the upstream on hold.",
-        remedy: "Review the change set with `vidimus sync --show UPSTREAM@ID`, which prints the commands that release or \
-            discard it.",
-    },
-    Facts {
-        kind: AlertKind::OverlaysRefused,
-        word: "overlays-refused",
-        meaning: "The overlays have errors; the last valid set stays in use, with the denials that can be read.",
-        remedy: "Correct the files; `vidimus check` lists each error with its place.",
-    },
-    Facts {
-        kind: AlertKind::OverlaysUnread,
-        word: "overlays-unread",
-        meaning: "The overlay folder could not be read within 10 seconds; the overlays that were read last stay in use.",
-        remedy: "Check the file system of the folder: a mount may hang.",
-    },
-    Facts {
-        kind: AlertKind::OwnershipRevoked,
-        word: "ownership-revoked",
-        meaning: "The owner of a namespace or an entry is gone, or is not the one seen first or pinned; it is \
-            hidden.",
-        remedy: "Ask the owner; only then correct the pin, or add `waived`, in an overlay; `vidimus ownership \
-            NAMESPACE` shows what was found.",
-    },
-    Facts {
-        kind: AlertKind::PackageChanged,
-        word: "package-changed",
-        meaning: "A package registry states another digest for a file of a served or approved entry than before, than the \
-            entry states, or than an approval pins.",
-        remedy: "Find out who replaced the file, and review it; `vidimus packages NAME` shows the digests. Pin the right one \
-            with `artefacts` in the approval, or acknowledge the alert.",
-    },
-    Facts {
-        kind: AlertKind::PackageDisputed,
-        word: "package-disputed",
-        meaning: "A package of an entry declares that it belongs to another server; the entry is hidden.",
-        remedy: "Ask the publisher of the entry and the owner of the package.",
-    },
-    Facts {
-        kind: AlertKind::PackageUnavailable,
-        word: "package-unavailable",
-        meaning: "A package of an entry gave no answer in 3 lookups or more; wildcards admit no new version of the entry.",
-        remedy: "Check the registry in `[packages]`, and the package; `vidimus ownership NAMESPACE` shows the reason.",
-    },
-    Facts {
-        kind: AlertKind::PinMismatch,
-        word: "pin-mismatch",
-        meaning: "The digest of an entry is not the one that its approval pins; the entry is hidden.",
-        remedy: "Review the content; then approve its digest, or leave the entry hidden.",
-    },
-    Facts {
-        kind: AlertKind::ProvenanceLost,
-        word: "provenance-lost",
-        meaning: "A package of a served or approved entry was verified before, in this version or the one published before \
-            it, and is unsigned now, or was built by another repository or workflow.",
-        remedy: "Ask the publisher who built it, and review it before clients install it; `vidimus packages NAME` shows both \
-            builds. Acknowledge the alert if the change is right.",
-    },
-    Facts {
-        kind: AlertKind::Quarantined,
-        word: "quarantined",
-        meaning: "A file or entry of your own upstream cannot be read or used and is not served; while one cannot be read, no \
-            entry of that upstream counts as absent.",
-        remedy: "Correct the file; `vidimus list --quarantined` lists each one with its reason.",
-    },
-    Facts {
-        kind: AlertKind::Renamed,
-        word: "renamed",
-        meaning: "An approved name is gone upstream, and is listed in other letter case.",
-        remedy: "Ask the publisher; if the rename is right, write the name in the overlay as it is listed now.",
-    },
-    Facts {
-        kind: AlertKind::ResolverFailing,
-        word: "resolver-failing",
-        meaning: "A DNS resolver gave no answer for nearly 10 minutes; with others configured it is set aside, and they revoke \
-            nothing without it.",
-        remedy: "Check the resolver and the network to it, or name another one in `[ownership] resolvers`.",
-    },
-    Facts {
-        kind: AlertKind::SchemaViolation,
-        word: "schema-violation",
-        meaning: "An approved entry violates the schema that strict clients require, or tells an agent to open or to run \
-            something unsafe; it is not served.",
-        remedy: "List a package registry in `[package_urls]` of `vidimus.toml`; else ask the publisher to correct the \
-            entry, or `allow` the URL in a rule for this exact version; other versions are not affected.",
-    },
-    Facts {
-        kind: AlertKind::Shadowed,
-        word: "shadowed",
-        meaning: "An upstream lists names for which another upstream is authoritative.",
-        remedy: "Acknowledge the alert if one registry mirrors the other, and list the namespaces that you want from it \
-            under `[namespaces] allow`; otherwise find out who published the names.",
-    },
-    Facts {
-        kind: AlertKind::SharedHost,
-        word: "shared-host",
-        meaning: "More than 20 namespaces are below one domain.",
-        remedy: "If other parties get names there, set `ownership: {shared_host: true}` for its namespace in an \
-            overlay.",
-    },
-    Facts {
-        kind: AlertKind::Shrunk,
-        word: "shrunk",
-        meaning: "Full syncs miss at least 3 rows and 3 % of the stored rows of the upstream.",
-        remedy: "Ask the operator of the upstream if the rows were removed on purpose.",
-    },
-    Facts {
-        kind: AlertKind::Stale,
-        word: "stale",
-        meaning: "No sync run of the upstream was accepted for 6 intervals and at least 1 hour, and none failed.",
-        remedy: "Run `vidimus status`: a sync run may hang or be very slow.",
-    },
-    Facts {
-        kind: AlertKind::StarterActive,
-        word: "starter-active",
-        meaning: "The starter overlay approves entries.",
-        remedy: "Replace the file with your own overlays.",
-    },
-    Facts {
-        kind: AlertKind::StatusChanged,
-        word: "status-changed",
-        meaning: "The upstream deprecated or deleted versions that an approval covers.",
-        remedy: "Read the message of the publisher; name a `successor`, set `on_deprecated`, or remove the approval.",
-    },
-    Facts {
-        kind: AlertKind::StoreUnwritable,
-        word: "store-unwritable",
-        meaning: "The last write to the store failed. What is served stays served, and denials hide; nothing new is \
-            accepted, approved or acknowledged.",
-        remedy: "Read the reason: make room on the disk, or correct its permissions; the daemon tries again by itself.",
-    },
-    Facts {
-        kind: AlertKind::TransferredName,
-        word: "transferred-name",
-        meaning: "An upstream lists a name that another upstream served before.",
-        remedy: "If the ownership transfer is right, name the new upstream in an overlay.",
-    },
-    Facts {
-        kind: AlertKind::UnreadableRow,
-        word: "unreadable-row",
-        meaning: "The upstream sends a served version in a form that is not well-formed; the stored content is \
-            still served.",
-        remedy: "Find out why the entry changed; `vidimus list --quarantined` shows the reason. Deny the version if in doubt.",
-    },
-    Facts {
-        kind: AlertKind::UpstreamFailing,
-        word: "upstream-failing",
-        meaning: "The last sync run of the upstream failed.",
-        remedy: "Read the reason; check the address, the network and the certificates.",
-    },
-    Facts {
-        kind: AlertKind::UpstreamsRefused,
-        word: "upstreams-refused",
-        meaning: "The upstream files, or a token or certificates that they name, have errors; the last valid ones stay in \
-            use.",
-        remedy: "Correct the files; `vidimus check` lists each error with its place.",
-    },
-    Facts {
-        kind: AlertKind::VerdictStale,
-        word: "verdict-stale",
-        meaning: "No lookup of a namespace was definite for 30 days.",
-        remedy: "Run `vidimus ownership NAMESPACE`; check DNS and the network.",
-    },
-    Facts {
-        kind: AlertKind::VerificationBacklog,
-        word: "verification-backlog",
-        meaning: "More than 5 % of the mentioned namespaces, and at least 3, or all of them, had no definite lookup for a day \
-            although one was due.",
-        remedy: "Check DNS, the network and, for GitHub accounts, the token; `vidimus ownership NAMESPACE` shows the reason.",
-    },
-    Facts {
-        kind: AlertKind::WebhookFailing,
-        word: "webhook-failing",
-        meaning: "A webhook accepted no delivery for 10 minutes, or deliveries to it were given up.",
-        remedy: "Run `vidimus status` and `vidimus alerts dead-letters`; when the webhook works again, run `vidimus \
-            alerts redeliver`.",
     },
 ];

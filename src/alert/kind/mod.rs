@@ -1,10 +1,12 @@
 mod facts;
+mod later_facts;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use facts::FACTS;
+use later_facts::LATER_FACTS;
 
 /// The kinds of alert.
 ///
@@ -21,9 +23,12 @@ pub enum AlertKind {
     Backdated,
     CaseTwins,
     ClockSkew,
+    ConnectionsCrowded,
     DamagedRow,
+    DescriptorsExhausted,
     Drift,
     EvidenceMissing,
+    EvidenceUnreadable,
     Expired,
     Expiring,
     FilesUnread,
@@ -51,6 +56,7 @@ pub enum AlertKind {
     PackageChanged,
     PackageDisputed,
     PackageUnavailable,
+    PackageUnconfirmed,
     PinMismatch,
     ProvenanceLost,
     Quarantined,
@@ -73,28 +79,41 @@ pub enum AlertKind {
     WebhookFailing,
 }
 
+/// The words of a kind of alert.
+struct Facts {
+    kind: AlertKind,
+    word: &'static str,
+    meaning: &'static str,
+    remedy: &'static str,
+}
+
 impl AlertKind {
     /// Returns all kinds, in the order of their words.
     pub fn all() -> impl Iterator<Item = Self> {
-        FACTS.iter().map(|facts| facts.kind)
+        FACTS.iter().chain(&LATER_FACTS).map(|facts| facts.kind)
+    }
+
+    const fn facts(self) -> &'static Facts {
+        let index = self as usize;
+        if index < FACTS.len() { &FACTS[index] } else { &LATER_FACTS[index - FACTS.len()] }
     }
 
     /// Returns the word on the wire, in files and in commands.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
-        FACTS[self as usize].word
+        self.facts().word
     }
 
     /// Returns the condition under which an alert of this kind is open.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
-        FACTS[self as usize].meaning
+        self.facts().meaning
     }
 
     /// Returns the action that resolves it.
     #[must_use]
     pub const fn remedy(self) -> &'static str {
-        FACTS[self as usize].remedy
+        self.facts().remedy
     }
 }
 
@@ -110,7 +129,7 @@ mod tests {
 
     #[test]
     fn facts_are_ordered_by_kind_and_words_are_serialized_forms() {
-        for (index, facts) in FACTS.iter().enumerate() {
+        for (index, facts) in FACTS.iter().chain(&LATER_FACTS).enumerate() {
             assert_eq!(facts.kind as usize, index, "{}", facts.word);
             let json = serde_json::to_string(&facts.kind).expect("JSON");
             assert_eq!(json, format!("\"{}\"", facts.word));

@@ -15,19 +15,23 @@ use crate::api::problem::Problem;
 use crate::daemon::Services;
 use crate::model::{Actor, Denied, Digest, Escaped, Role, authenticate, is_loopback};
 
-/// Rejects requests from browsers. A page in a browser inside the network must not reach this address,
-/// neither directly (`Origin`) nor by a name of its own that resolves to this address (`Host`).
-pub(super) async fn refuse_browsers(
-    State(state): Operator,
-    request: Request,
-    next: Next,
-) -> Response {
+/// Rejects requests from browsers: a page in a browser inside the network must not reach this address.
+pub(super) async fn refuse_browsers(request: Request, next: Next) -> Response {
     if request.headers().contains_key(header::ORIGIN) {
         return Problem::Forbidden(
             "A request with an `Origin` header is rejected here: browsers have no access",
         )
         .into_response();
     }
+    next.run(request).await
+}
+
+/// Rejects requests for other hosts: a page in a browser may have a name of its own that resolves to this address.
+pub(super) async fn refuse_other_hosts(
+    State(state): Operator,
+    request: Request,
+    next: Next,
+) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     let known = host.is_some_and(|host| is_known(host, &state.services.settings.ops_hosts));
     if !known {

@@ -5,7 +5,9 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
 use super::params::Asked;
-use super::state::Operator;
+use super::state::{Operator, blocking};
+use crate::api::problem::Problem;
+use crate::store::Backup;
 use crate::sync::RunReport;
 
 /// The parameters of `vidimus sync`.
@@ -40,4 +42,9 @@ pub(super) async fn sync(
         }
     }
     Json(report)
+}
+
+/// Copies the store into its data folder, for a command on this machine.
+pub(super) async fn back_up(State(state): Operator) -> Result<Json<Backup>, Problem> {
+    blocking(state, |services| services.store.back_up_in(&services.settings.data)).await
 }

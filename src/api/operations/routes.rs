@@ -4,7 +4,7 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 
-use super::access::{refuse_browsers, require};
+use super::access::{refuse_browsers, refuse_other_hosts, require};
 use super::advisories::{one, release, sources};
 use super::alerts::{acknowledge, alerts, dead_letters, redeliver, unacknowledge};
 use super::entries::{
@@ -13,7 +13,7 @@ use super::entries::{
 };
 use super::history::{changes, history, served};
 use super::holds::{decide, hold};
-use super::mirror::sync;
+use super::mirror::{back_up, sync};
 use super::params::refuse_stray_parameters;
 use super::plan::{pattern, plan};
 use super::reviews::{queue, sheet};
@@ -70,17 +70,20 @@ pub fn operations(services: Arc<Services>, token: Arc<TokenFile>) -> Router {
         .route("/ops/tokens/{name}/revoke", post(revoke_token))
         .route("/ops/redeliver", post(redeliver))
         .route("/ops/sync", post(sync))
+        .route("/ops/backup", post(back_up))
         .route("/ops/ownership/{namespace}", post(verify_namespace))
         .route("/ops/advisories/{id}/release", post(release))
         .route("/ops/holds/{upstream}/{id}/{decision}", post(decide));
     Router::new()
-        .route("/livez", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
         .merge(guarded(viewer, Role::Viewer))
         .merge(guarded(reviewer, Role::Reviewer))
         .merge(guarded(operator, Role::Operator))
         .fallback(|| async { Problem::UnknownOperation })
+        .layer(from_fn_with_state(Arc::clone(&state), refuse_other_hosts))
+        // Probes ask by the address that they find, such as that of a pod, and learn nothing that is worth an attack.
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
         .method_not_allowed_fallback(|| async { Problem::Method })
-        .layer(from_fn_with_state(Arc::clone(&state), refuse_browsers))
+        .layer(from_fn(refuse_browsers))
         .with_state(state)
 }

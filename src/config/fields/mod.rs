@@ -15,6 +15,7 @@ use crate::lint::{FileFormat, Language};
 pub(super) use advisories::ADVISORY_FEED;
 pub(super) use ownership::{
     GITHUB, OWNERSHIP, OWNERSHIP_TIER, OWNERSHIP_TIERS, PACKAGE_REGISTRY, PACKAGES, PROVENANCE,
+    PROVENANCE_REQUIRE, PROVENANCE_TIER, PROVENANCE_TIERS,
 };
 pub(super) use public::{LIMITS, TLS};
 pub(super) use settings::{EGRESS, LOOKALIKES, PACKAGE_URLS, SETTINGS, TRACKS};
@@ -42,6 +43,9 @@ const VIDIMUS: FileFormat = FileFormat {
         &PACKAGES,
         &PACKAGE_REGISTRY,
         &PROVENANCE,
+        &PROVENANCE_REQUIRE,
+        &PROVENANCE_TIERS,
+        &PROVENANCE_TIER,
         &PACKAGE_URLS,
         &LOOKALIKES,
         &ADVISORY_FEED,

@@ -1,5 +1,6 @@
 use crate::lint::{Field, Table};
 
+const PROVENANCES: &str = "`when_available`, `required`";
 const REQUIREMENTS: &str = "`not-revoked`, `verified`, `declared`";
 
 pub(in crate::config) const OWNERSHIP: Table = Table {
@@ -124,9 +125,10 @@ pub(in crate::config) const PACKAGES: Table = Table {
 
 pub(in crate::config) const PROVENANCE: Table = Table {
     heading: "[provenance]",
-    intro: "The trust under which attestations of packages are verified. Without it the trust root of the public Sigstore \
-            instance and npm's keys apply, which are part of the program. Both files have at most 1 MiB; one that cannot \
-            be used stops the start. Other trust verifies every package again.",
+    intro: "The trust under which attestations of packages are verified, and the provenance that is demanded of packages: \
+            [Packages](packages.md#demand-provenance). Without files the trust root of the public Sigstore instance and \
+            npm's keys apply, which are part of the program. Both files have at most 1 MiB; one that cannot be used stops \
+            the start. Other trust verifies every package again.",
     opening: "[provenance]\n",
     fields: &[
         Field::new(
@@ -141,6 +143,73 @@ pub(in crate::config) const PROVENANCE: Table = Table {
             "The keys of an npm registry in JSON, as `@sigstore/tuf` distributes them.",
         )
         .example("\"/etc/vidimus/npm_keys.json\""),
+        Field::new(
+            "require",
+            "table",
+            "The provenance that packages must have, by type: see `[provenance.require]`.",
+        ),
+        Field::new("tiers", "table", "Demands of single tiers: see `[provenance.tiers]`."),
+    ],
+    planned: &[],
+};
+
+pub(in crate::config) const PROVENANCE_REQUIRE: Table = Table {
+    heading: "[provenance.require]",
+    intro: "A package of a type without a key needs no provenance, unless the condition `provenance` of an overlay demands \
+            it.",
+    opening: "[provenance.require]\n",
+    fields: &[
+        Field::new(
+            "npm",
+            "word",
+            "With `required` a package has to be verified; with `when_available` it may be unsigned too.",
+        )
+        .allowed(PROVENANCES)
+        .example("\"required\""),
+        Field::new("pypi", "word", "The same for Python packages.")
+            .allowed(PROVENANCES)
+            .example("\"when_available\""),
+        Field::new("oci", "word", "The same for images.")
+            .allowed(PROVENANCES)
+            .example("\"when_available\""),
+    ],
+    planned: &[],
+};
+
+pub(in crate::config) const PROVENANCE_TIERS: Table = Table {
+    heading: "[provenance.tiers]",
+    intro: "Demands that replace those of `[provenance.require]` for entries of one tier.",
+    opening: "",
+    fields: &[
+        Field::new("1", "table", "Tier 1: see `[provenance.tiers.1]`."),
+        Field::new("2", "table", "Tier 2, with the same keys.").like("1"),
+        Field::new("3", "table", "Tier 3, with the same keys.").like("1"),
+    ],
+    planned: &[],
+};
+
+pub(in crate::config) const PROVENANCE_TIER: Table = Table {
+    heading: "[provenance.tiers.1]",
+    intro: "The same keys apply to `[provenance.tiers.2]` and `[provenance.tiers.3]`.",
+    opening: "[provenance.tiers.1]\n",
+    fields: &[
+        Field::new(
+            "npm",
+            "word",
+            "The demand on npm packages; as in `[provenance.require]` by default.",
+        )
+        .allowed(PROVENANCES)
+        .example("\"required\""),
+        Field::new(
+            "pypi",
+            "word",
+            "The demand on Python packages; as in `[provenance.require]` by default.",
+        )
+        .allowed(PROVENANCES)
+        .example("\"required\""),
+        Field::new("oci", "word", "The demand on images; as in `[provenance.require]` by default.")
+            .allowed(PROVENANCES)
+            .example("\"required\""),
     ],
     planned: &[],
 };

@@ -20,18 +20,20 @@ pub(in crate::config) const LIMITS: Table = Table {
     intro: "Limits of the address of the registry.",
     opening: "[limits]\n",
     fields: &[
-        Field::new("connections", "integer", "Concurrent connections; further ones wait.")
+        Field::new("connections", "integer", "Concurrent connections, as far as the limit of open files allows.")
             .default("4096")
             .allowed("1 to 1000000")
             .example("8192"),
         Field::new(
             "connections_per_peer",
             "integer",
-            "Concurrent connections of one peer that is not a trusted proxy; further ones are closed.",
+            "Concurrent connections of one address that is not a trusted proxy, while more than three quarters \
+             of `connections` are open; an IPv6 network of 64 bits has twice as many. Below that nothing is \
+             limited by client.",
         )
-        .default("1024")
+        .default("32")
         .allowed("1 to 1000000")
-        .example("256"),
+        .example("64"),
         Field::new(
             "requests_per_minute",
             "integer",

@@ -30,6 +30,9 @@ pub(in crate::config) const SETTINGS: Table = Table {
         )
         .default("\"advisories\"")
         .example("\"/etc/vidimus/advisories\""),
+        Field::new("evidence", "path", "The folder of scan results, which may be absent.")
+            .default("\"evidence\"")
+            .example("\"/etc/vidimus/evidence\""),
         Field::new("listen", "address", "The address on which the registry is served.")
             .default("\"127.0.0.1:8080\"")
             .allowed("an address and a port, such as 127.0.0.1:8080")

@@ -210,6 +210,15 @@ pub(in crate::config) const SAFETY_LIMITS: Table = Table {
         .default("20")
         .allowed(PERCENT)
         .example("10"),
+        Field::new(
+            "growth_percent",
+            "integer",
+            "The share of its names by which the upstream may grow in a day.",
+        )
+        .unit("percent")
+        .default("20")
+        .allowed(PERCENT)
+        .example("50"),
         Field::new("name_growth", "integer", "New versions of one name in a run.")
             .unit("versions")
             .default("500")

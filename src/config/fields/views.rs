@@ -28,6 +28,14 @@ pub(in crate::config) const VIEW: Table = Table {
         Field::new("names", "list of selectors", "One of these selectors selects the name.")
             .allowed("`NS/leaf`, `NS/*`, `NS.*/*` or `*`")
             .example("[\"com.example.*/*\", \"com.vendor/tool\"]"),
+        Field::new("latest_only", "boolean", "Lists have the latest version of each name only.")
+            .default("false")
+            .allowed("`true` or `false`")
+            .example("true"),
+        Field::new("icons", "word", "Lists have the icons of servers, or leave them out.")
+            .default("\"keep\"")
+            .allowed("`keep`, `drop`")
+            .example("\"drop\""),
     ],
     planned: &[],
 };

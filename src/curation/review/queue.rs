@@ -133,7 +133,11 @@ fn classify(
             return Some((WaitingKind::Ends, Some(*until)));
         }
         (Gate::ContentAsReviewed, _) => WaitingKind::Drift,
-        (Gate::NamespaceOwnership | Gate::NoOpenLookalikeAlert, _) if is_by_wildcard => later?,
+        (Gate::NamespaceOwnership | Gate::Provenance | Gate::NoOpenLookalikeAlert, _)
+            if is_by_wildcard =>
+        {
+            later?
+        }
         _ => return None,
     };
     Some((kind, None))

@@ -3,19 +3,22 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::choice::Choice;
+use crate::curation::artefacts::EntryPackage;
 use crate::curation::concern::Concern;
 use crate::curation::dossier::Dossier;
 use crate::curation::evaluation::EntryEvaluation;
 use crate::curation::policy::PolicySnapshot;
+use crate::curation::provenance::PackageProvenance;
 use crate::curation::screening::Compared;
 use crate::lookalike::Signal;
 use crate::model::{Digest, Status};
 use crate::overlay::{Rule, VersionPattern};
 use crate::ownership::OwnershipFacts;
+use crate::provenance::Verdict;
 
 /// The first part of everything that the digest is computed from. The number grows when the form changes, so that no
 /// digest of an earlier form is taken for one of this form.
-const DOMAIN: &[u8] = b"vidimus review sheet 3";
+const DOMAIN: &[u8] = b"vidimus review sheet 4";
 
 /// The items of an open alert that concern a name, by digest, with the digest of the identity of the alert.
 pub type AlertItems = (Digest, BTreeSet<Digest>);
@@ -67,6 +70,11 @@ struct BoundVersion<'s> {
     claims: BoundClaims,
     /// The advisories that concern it.
     advisories: BTreeSet<&'s str>,
+    /// The digests of the files of the scan results about it, wherever they stand.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    scans: BTreeSet<Digest>,
+    /// The definite verdicts on who built its packages, in their order.
+    provenance: Vec<Option<&'s PackageProvenance>>,
 }
 
 /// The findings about a content: its repository declares it, a package names another server, its packages answered.
@@ -147,7 +155,14 @@ impl Seen<'_, '_> {
                 disputed: claims.disputed.contains_key(&head.received),
                 answered: claims.answered.contains(&head.received),
             },
+            provenance: entry.packages.iter().map(definite).collect(),
             advisories: entry.concerns.iter().map(Concern::id).collect(),
+            scans: entry.scans.iter().map(|judged| judged.result.digest).collect(),
         }
     }
+}
+
+/// Returns the verdict on a package, if it is definite: a registry that fails changes no digest.
+fn definite<'s>(package: &'s EntryPackage<'_>) -> Option<&'s PackageProvenance> {
+    package.provenance.as_ref().filter(|found| found.verdict != Verdict::Unavailable)
 }

@@ -1,10 +1,14 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use rstest::rstest;
 
 use super::fixtures::{JANUARY, at, dossier, head, overlays, policy, row, version};
 use crate::curation::{ContentFacts, Dossier, Evidence, Gate, PolicySnapshot, Screening, evaluate};
-use crate::model::{Status, Timestamp};
+use crate::lint::Source;
+use crate::model::{Digest, Status, Timestamp};
 use crate::ownership::PackageRegistries;
+use crate::scan::{ScanResults, read_scan};
 
 const NOW: &str = "2026-06-01T12:00:00Z";
 const APPROVED: &str =
@@ -351,6 +355,60 @@ fn unmet_condition_names_its_rule_the_condition_and_the_value() {
     );
 }
 
+/// Returns results with the verdict `pass` about the entry, each of a tool and a day.
+fn scans(results: &[(&str, &str)]) -> Arc<ScanResults> {
+    let received = Digest::of(b"received");
+    let read = results.iter().map(|(tool, day)| {
+        let text = format!(
+            "tool: {{name: {tool}, version: 1}}\nsubject: {{name: com.example/tool, version: 1.0.0, \
+             digest: '{received}'}}\nverdict: pass\ntime: {day}T12:00:00Z\nexpires: 2026-06-10\n"
+        );
+        let read = read_scan(&Source::new(format!("{tool}-{day}.yaml"), text));
+        Arc::new(read.expect("no findings").expect("a result"))
+    });
+    Arc::new(ScanResults::new(read))
+}
+
+#[rstest]
+#[case("scan: {tools: [a], verdict: pass}", &[("a", "2026-05-01")], None)]
+#[case("scan: {tools: [a, b], verdict: pass}", &[("a", "2026-05-01")], Some("the tool b has no result"))]
+#[case("scan: {tools: [a], max_age: 30d, verdict: pass}", &[("a", "2026-05-01")], Some("which is too old"))]
+#[case("scan: {tools: [a], max_age: 30d, verdict: pass}", &[("a", "2026-05-02")], None)]
+#[case("scan: {tools: [a], verdict: pass}", &[("a", "2026-06-02")], Some("dated ahead"))]
+#[case("scan: {tools: [a], verdict: pass}", &[], Some("the tool a has no result about this version; the condition `scan` of `*` at "))]
+fn demanded_scan_results_have_to_be_there(
+    #[case] demand: &str,
+    #[case] results: &[(&str, &str)],
+    #[case] wanted: Option<&str>,
+) {
+    let policy = under(&format!("{{name: '*', conditions: {{{demand}}}}}"));
+    let policy = policy.with_scans(scans(results));
+    let (dossier, screening) = (entry(""), Screening::default());
+    let evaluation = evaluate(&dossier, &policy, &screening, at(NOW));
+    let first = evaluation.entries[0].unmet().first().map(ToString::to_string);
+    assert_eq!(first.is_some(), wanted.is_some(), "{first:?}");
+    assert!(first.is_none_or(|found| found.contains(wanted.unwrap_or_default())), "{wanted:?}");
+}
+
+/// P80.
+#[test]
+fn entry_ends_with_the_first_of_its_results_unless_a_waiver_lasts_longer() {
+    let demand = "{name: '*', conditions: {scan: {tools: [a, b], max_age: 30d, verdict: pass}}}";
+    let results = [("a", "2026-05-20"), ("b", "2026-05-05")];
+    let ends = |rules: &str| {
+        let policy = under(rules).with_scans(scans(&results));
+        let (dossier, screening) = (entry(""), Screening::default());
+        let evaluation = evaluate(&dossier, &policy, &screening, at(NOW));
+        assert!(evaluation.entries[0].is_served());
+        (evaluation.entries[0].ends(at(NOW)), evaluation.holds_until)
+    };
+    let aged = at("2026-06-04T12:00:00Z");
+    assert_eq!(ends(demand), (Some(aged), Some(aged.plus(Timestamp::TICK))));
+    let waived = "{name: com.example/tool, waive: {condition: scan, reason: r, reviewer: a, expires: 2026-06-07}}";
+    let end = at("2026-06-07T23:59:59.999999Z");
+    assert_eq!(ends(&format!("{demand}, {waived}")).0, Some(end));
+}
+
 /// Rules with conditions, with what of the entry each of them allows.
 fn any_conditions() -> impl Strategy<Value = Vec<String>> {
     let conditions = prop_oneof![
@@ -362,6 +420,9 @@ fn any_conditions() -> impl Strategy<Value = Vec<String>> {
         Just("secrets: none"),
         Just("environment: [A]"),
         Just("ownership: verified"),
+        Just("scan: {tools: [a], verdict: pass}"),
+        Just("scan: {tools: [b], max_age: 1d, verdict: pass}"),
+        Just("provenance: required"),
     ];
     let name = prop_oneof![Just("'*'"), Just("com.example/*"), Just("com.example/tool")];
     let rule = (name, conditions)
@@ -379,7 +440,7 @@ proptest! {
         let version = if exact { r#","version":"1.0.0","environmentVariables":[{"name":"A"}]"# } else { "" };
         let dossier = package("npm", "a", version);
         let met = |rules: &[String]| {
-            let policy = under(&rules.join(", "));
+            let policy = under(&rules.join(", ")).with_scans(scans(&[("a", "2026-05-31"), ("b", "2026-05-20")]));
             unmet(&dossier, &policy, at(NOW)).is_none()
         };
         let reversed: Vec<String> = rules.iter().rev().cloned().collect();

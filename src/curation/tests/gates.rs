@@ -257,6 +257,7 @@ fn explanation_shows_every_gate_with_its_evidence() {
             "passed content as reviewed: the content is the first one received, or the pinned one"
                 .to_owned(),
             "passed namespace ownership: ownership checks are disabled".to_owned(),
+            "passed provenance: no provenance is demanded of its packages".to_owned(),
             "passed no open lookalike alert: a reviewer approved this exact name".to_owned(),
             "passed valid for strict clients: valid; the entry's own block names what was left out, if anything"
                 .to_owned(),

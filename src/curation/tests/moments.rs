@@ -1,11 +1,14 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::fixtures::{dossier, head, overlays, row, upstream, with};
 use crate::curation::{Dossier, DossierRow, Evaluation, OwnershipPolicy, Screening, evaluate};
+use crate::lint::Source;
 use crate::model::{Digest, Head, Status, Timestamp};
 use crate::ownership::{Account, ForgeAnswer, Lookup, VerificationRecord};
+use crate::scan::{ScanResults, read_scan};
 
 fn begin() -> Timestamp {
     Timestamp::parse("2026-03-01T00:00:00Z").expect("a time")
@@ -21,9 +24,25 @@ fn said(evaluation: &Evaluation<'_>) -> Vec<String> {
     let said = |entry: &crate::curation::EntryEvaluation<'_>| {
         let gates: Vec<String> =
             entry.gates().map(|(gate, outcome)| format!("{gate} {outcome:?}")).collect();
-        format!("{} {:?} {}", entry.row.version, entry.views, gates.join(", "))
+        let scans: Vec<String> = entry.scans.iter().map(ToString::to_string).collect();
+        format!("{} {:?} {} {}", entry.row.version, entry.views, gates.join(", "), scans.join(", "))
     };
     evaluation.entries.iter().map(said).collect()
+}
+
+/// Returns results of one tool, each with a day of March 2026 and the days for which it counts.
+fn scans(results: &[(u32, u32)]) -> Arc<ScanResults> {
+    let received = Digest::of(b"received");
+    let read = results.iter().enumerate().map(|(index, (day, days))| {
+        let text = format!(
+            "tool: {{name: a, version: 1}}\nsubject: {{name: com.example/tool, version: 1.0.0, digest: '{received}'}}\n\
+             verdict: pass\ntime: 2026-03-{day:02}T10:00:00Z\nexpires: 2026-04-{:02}\n",
+            days + 1
+        );
+        let read = read_scan(&Source::new(format!("{index}.yaml"), text));
+        Arc::new(read.expect("no findings").expect("a result"))
+    });
+    Arc::new(ScanResults::new(read))
 }
 
 proptest! {
@@ -37,6 +56,7 @@ proptest! {
         cooldown in prop::option::of(1..40_u32),
         waived in prop::option::of(1..=28_u32),
         hide_after in prop::option::of(1..40_u32),
+        scanned in prop::collection::vec((1..=28_u32, 0..5_u32), 0..3),
         step in 1..40_u64,
     ) {
         let approvals: Vec<String> = expiries
@@ -61,6 +81,9 @@ proptest! {
             .chain(hide_after.map(|days| {
                 format!("{{name: com.example.*/*, on_deprecated: {{hide_after: {days}d}}}}")
             }))
+            .chain((!scanned.is_empty()).then(|| {
+                "{name: '*', conditions: {scan: {tools: [a], max_age: 9d, verdict: pass}}}".to_owned()
+            }))
             .collect();
         let text = match approvals.as_slice() {
             [] => "servers: [{name: com.other/*, tier: 1}]".to_owned(),
@@ -70,6 +93,7 @@ proptest! {
         let mut policy = with(set, vec![upstream("official", 1, false)], OwnershipPolicy::default());
         // Nothing is compared here, and what is not compared is not followed.
         policy.withhold = false;
+        let policy = policy.with_scans(scans(&scanned));
         let published = || head(Status::Active, "2026-01-01T00:00:00Z");
         let mut rows: Vec<DossierRow> =
             (0..3).map(|index| row("official", &format!("1.0.{index}"), published())).collect();

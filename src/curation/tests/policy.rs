@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use super::fixtures::{at, head, overlays, upstream, with};
-use crate::curation::{OwnershipPolicy, PolicySnapshot, UpstreamPolicy, View};
-use crate::model::{Head, Status};
+use super::fixtures::{at, head, name, overlays, upstream, with};
+use crate::curation::{OwnershipPolicy, PolicyDifference, PolicySnapshot, UpstreamPolicy, View};
+use crate::lint::Source;
+use crate::model::{Digest, Head, Status};
+use crate::scan::{ScanResults, read_scan};
 
 const APPROVED: &str = "servers: [{name: com.example/*, tier: 1, approval: {state: approved, reviewed: 2026-02-01, expires: 2099-01-01}}]";
 
@@ -80,4 +82,24 @@ fn date_counts_only_where_the_file_of_the_upstream_trusts_it() {
     assert_eq!(policy.known_since("removed", &head), seen);
     let later = Head { initial: false, ..head };
     assert_eq!(policy.known_since("official", &later), seen);
+}
+
+/// A new evaluation of everything would compare all names with what is protected again.
+#[test]
+fn scan_result_concerns_its_name_only_and_changes_the_revision() {
+    let text = format!(
+        "tool: {{name: a, version: 1}}\nsubject: {{name: com.example/tool, version: 1.0.0, digest: '{}'}}\n\
+         verdict: pass\ntime: 2026-01-01T00:00:00Z\nexpires: 2026-12-01\n",
+        Digest::of(b"received")
+    );
+    let read = read_scan(&Source::new("x.yaml", text)).expect("no findings");
+    let scans = Arc::new(ScanResults::new(read.map(Arc::new)));
+    let before = snapshot(&Parts::default()).with_scans(Arc::default());
+    let after = snapshot(&Parts::default()).with_scans(scans);
+    assert_ne!(after.revision, before.revision);
+    for (one, other) in [(&before, &after), (&after, &before)] {
+        let PolicyDifference::Names(changes) = one.difference(other) else { panic!("everything") };
+        assert_eq!(changes.exact(), Some(vec![name("com.example/tool")]));
+    }
+    assert!(!after.difference(&after).concerns(&name("com.example/tool")));
 }

@@ -1,13 +1,19 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use rstest::rstest;
 use url::Url;
 
-use super::fixtures::{JANUARY, at, dossier, head, overlays, policy, row};
+use super::fixtures::{JANUARY, at, dossier, head, overlays, policy, row, visible};
 use crate::artefact::{
     Algorithm, Checksum, FileAttestations, PackageLookup, PackageRecord, StatedFile,
 };
-use crate::curation::{ContentFacts, Dossier, PolicySnapshot, Screening, evaluate};
+use crate::curation::{
+    Choice, ContentFacts, Dossier, Gate, PolicySnapshot, ProvenanceEvidence, ProvenancePolicy,
+    Screening, Seen, TypeDemands, evaluate,
+};
 use crate::model::{Digest, Status, Timestamp};
+use crate::overlay::ProvenanceDemand;
 use crate::ownership::PackageRegistries;
 use crate::provenance::{
     ArtefactDigest, Attested, Drift, Evidence, Finding, Signer, Subject, Verdict, Workload,
@@ -179,4 +185,273 @@ fn only_the_account_of_the_namespace_verifies() {
     assert_eq!(of("io.github.acme/tool", "7"), "verified");
     assert_eq!(of("io.github.acme/tool", "8"), "failed", "the login was given to another account");
     assert_eq!(of("com.example/tool", "8"), "verified", "a domain is no account");
+}
+
+/// The knowledge about the package of an entry.
+#[derive(Debug, Clone, Copy)]
+enum Known {
+    NoRegistry,
+    NotLooked,
+    NoAnswer,
+    Unsigned,
+    Failed,
+    Verified,
+}
+
+/// Returns an approved entry of `com.example/tool` with an npm package of which this is known, and the key of its record.
+fn known(known: Known) -> Dossier {
+    let findings = match known {
+        Known::Verified => vec![built("1.0.0", "release.yml", "7")],
+        Known::Failed => vec![built("9.9.9", "release.yml", "7")],
+        Known::Unsigned | Known::NoAnswer | Known::NoRegistry | Known::NotLooked => Vec::new(),
+    };
+    let mut dossier = versions("com.example/tool", &[("1.0.0", findings)]);
+    match known {
+        Known::NoRegistry | Known::NotLooked => dossier.artefacts.clear(),
+        Known::NoAnswer => {
+            let records =
+                dossier.artefacts.values_mut().flat_map(|record| record.files.values_mut());
+            let attestations = records.filter_map(|file| file.attestations.as_mut());
+            attestations.for_each(|kept| kept.evidence = Evidence::Unavailable);
+        }
+        Known::Unsigned | Known::Failed | Known::Verified => {}
+    }
+    dossier
+}
+
+/// Returns a policy that approves `com.example/tool`, with these further rules.
+fn demanding(rules: &str, has_registry: bool) -> PolicySnapshot {
+    let approval = "{name: com.example/tool, versions: 1.0.0, approval: {state: approved, reviewed: 2026-02-01}}";
+    let policy = policy(overlays(&format!("servers: [{approval}{rules}]"), now()));
+    let mut asked = PackageRegistries::default();
+    if has_registry {
+        asked.add("npm".into(), Url::parse("https://npm.example").expect("a URL"));
+    }
+    policy.with_asked_registries(asked)
+}
+
+fn condition(demand: &str) -> String {
+    format!(", {{name: '*', conditions: {{provenance: {demand}}}}}")
+}
+
+/// Returns the evidence if the gate hides the entry; any other gate must pass.
+fn hidden(dossier: &Dossier, policy: &PolicySnapshot, at: Timestamp) -> Option<String> {
+    let screening = Screening::default();
+    let evaluation = evaluate(dossier, policy, &screening, at);
+    let (gate, evidence) = evaluation.entries[0].hidden_by()?;
+    assert_eq!(gate, Gate::Provenance, "{evidence}");
+    Some(evidence.kind().to_owned())
+}
+
+#[rstest]
+//                        required                             when available
+#[case(Known::Verified, None, None)]
+#[case(Known::Unsigned, Some("provenance-unsigned"), None)]
+#[case(Known::Failed, Some("provenance-failed"), Some("provenance-failed"))]
+fn definite_verdict_is_compared_with_the_demand(
+    #[case] evidence: Known,
+    #[case] required: Option<&str>,
+    #[case] when_available: Option<&str>,
+) {
+    let mut dossier = known(evidence);
+    let of = |dossier: &Dossier, demand: &str| {
+        hidden(dossier, &demanding(&condition(demand), true), now())
+    };
+    for _ in 0..2 {
+        assert_eq!(of(&dossier, "required").as_deref(), required);
+        assert_eq!(of(&dossier, "when_available").as_deref(), when_available);
+        assert_eq!(hidden(&dossier, &demanding("", true), now()), None);
+        // It makes no difference if a view shows the entry.
+        dossier.ledger = vec![visible("1.0.0", now())];
+    }
+}
+
+/// P79: without a definite verdict what is served stays, and nothing else is shown.
+#[rstest]
+fn unavailable_provenance_never_hides_what_is_served_and_never_shows_more(
+    #[values(Known::NoRegistry, Known::NotLooked, Known::NoAnswer)] evidence: Known,
+    #[values("required", "when_available")] demand: &str,
+    #[values(false, true)] by_settings: bool,
+) {
+    let has_registry = !matches!(evidence, Known::NoRegistry);
+    let word = ProvenanceDemand::WORDS.iter().find(|(word, _)| *word == demand);
+    let of_settings = TypeDemands::default().with("npm", word.expect("a word").1);
+    let policy = if by_settings {
+        let default = of_settings;
+        demanding("", has_registry)
+            .with_provenance(ProvenancePolicy { default, ..ProvenancePolicy::default() })
+    } else {
+        demanding(&condition(demand), has_registry)
+    };
+    let mut dossier = known(evidence);
+    assert_eq!(hidden(&dossier, &policy, now()).as_deref(), Some("provenance-unavailable"));
+    dossier.ledger = vec![visible("1.0.0", now())];
+    assert_eq!(hidden(&dossier, &policy, now()), None);
+    let screening = Screening::default();
+    let evaluation = evaluate(&dossier, &policy, &screening, now());
+    let kept = evaluation.entries[0].provenance();
+    let found = match evidence {
+        Known::NoRegistry => "is of no registry in",
+        Known::NotLooked => "was not looked at yet",
+        _ => "has no definite verdict",
+    };
+    let words = kept.map(|kept| kept.to_string()).unwrap_or_default();
+    assert!(words.contains(found), "{words}");
+    assert!(matches!(kept, Some(ProvenanceEvidence::Kept { .. })), "{kept:?}");
+    // Another content than the one that is shown.
+    dossier.ledger[0].record.approved.received = Digest::of(b"other");
+    assert_eq!(hidden(&dossier, &policy, now()).as_deref(), Some("provenance-unavailable"));
+}
+
+#[rstest]
+#[case::bundle("mcpb", r#","identifier":"https://files.example/a.mcpb","fileSha256":"d9dc""#)]
+#[case::other_type("nuget", r#","identifier":"a","version":"1.0.0""#)]
+#[case::cargo("cargo", r#","identifier":"a","version":"1.0.0""#)]
+#[case::range("npm", r#","identifier":"a","version":"^1.0.0""#)]
+#[case::no_version("npm", r#","identifier":"a""#)]
+#[case::tag("oci", r#","identifier":"images.example/a:1""#)]
+#[case::something_else_runs(
+    "npm",
+    r#","identifier":"a","version":"1.0.0","runtimeArguments":[{"type":"named","name":"--registry","value":"https://evil.example"}]"#
+)]
+fn package_without_attestations_that_could_be_checked_fails_only_what_is_required_of_it(
+    #[case] kind: &str,
+    #[case] members: &str,
+) {
+    let mut dossier = known(Known::NotLooked);
+    dossier.rows[0].content.facts = Some(ContentFacts::of(&format!(
+        r#"{{"name":"com.example/tool","description":"d","version":"1.0.0","packages":[{{"registryType":"{kind}","transport":{{"type":"stdio"}}{members}}}]}}"#
+    )));
+    // A view shows it: the verdict is definite all the same.
+    dossier.ledger = vec![visible("1.0.0", now())];
+    let kinds = |policy: &PolicySnapshot| {
+        let screening = Screening::default();
+        let evaluation = evaluate(&dossier, policy, &screening, now());
+        let mut gates = evaluation.entries[0].gates();
+        let found = gates.find(|(gate, _)| *gate == Gate::Provenance).expect("the gate");
+        found.1.evidence().kind()
+    };
+    let uncheckable = "provenance-uncheckable";
+    assert_eq!(kinds(&demanding(&condition("required"), true)), uncheckable);
+    assert_eq!(kinds(&demanding(&condition("when_available"), true)), "provenance-enough");
+    let other = if kind == "npm" { "pypi" } else { "npm" };
+    let settings = |kind: &str| {
+        let default = TypeDemands::default().with(kind, ProvenanceDemand::Required);
+        demanding("", true)
+            .with_provenance(ProvenancePolicy { default, ..ProvenancePolicy::default() })
+    };
+    assert_eq!(kinds(&settings(other)), "provenance-not-demanded");
+    let is_listed = TypeDemands::TYPES.contains(&kind);
+    let of_own = if is_listed { uncheckable } else { "provenance-not-demanded" };
+    assert_eq!(kinds(&settings(kind)), of_own);
+}
+
+#[test]
+fn strictest_demand_counts_and_that_of_a_tier_replaces_the_default() {
+    let demand = |demand| TypeDemands::default().with("npm", demand);
+    let settings = ProvenancePolicy {
+        default: demand(ProvenanceDemand::Required),
+        tiers: [Some(demand(ProvenanceDemand::WhenAvailable)), Some(TypeDemands::default()), None],
+    };
+    let unsigned = |rules: &str| {
+        let policy = demanding(rules, true).with_provenance(settings);
+        hidden(&known(Known::Unsigned), &policy, now())
+    };
+    let tier = |tier: u8| format!(", {{name: com.example/tool, tier: {tier}}}");
+    let refused = Some("provenance-unsigned".to_owned());
+    assert_eq!(unsigned(""), refused);
+    assert_eq!(unsigned(&tier(1)), None);
+    assert_eq!(unsigned(&tier(2)), None);
+    assert_eq!(unsigned(&tier(3)), refused);
+    assert_eq!(unsigned(&(tier(1) + &condition("required"))), refused);
+    assert_eq!(unsigned(&condition("when_available")), refused, "of the settings");
+}
+
+#[test]
+fn entry_without_packages_has_the_demanded_provenance() {
+    let mut dossier = known(Known::NotLooked);
+    let without = r#"{"name":"com.example/tool","description":"d","version":"1.0.0"}"#;
+    dossier.rows[0].content.facts = Some(ContentFacts::of(without));
+    assert_eq!(hidden(&dossier, &demanding(&condition("required"), true), now()), None);
+}
+
+#[test]
+fn waiver_lifts_the_demand_until_it_ends() {
+    let waive = ", {name: com.example/tool, waive: {condition: provenance, reason: r, reviewer: a, expires: 2026-06-30}}";
+    let rules = [condition("required"), waive.to_owned()].concat();
+    let by_settings = ProvenancePolicy {
+        default: TypeDemands::default().with("npm", ProvenanceDemand::Required),
+        ..ProvenancePolicy::default()
+    };
+    let policies = [demanding(&rules, true), demanding(waive, true).with_provenance(by_settings)];
+    let end = at("2026-06-30T23:59:59.999999Z");
+    let screening = Screening::default();
+    for policy in &policies {
+        for evidence in [Known::Unsigned, Known::Failed, Known::NoAnswer] {
+            let dossier = known(evidence);
+            assert_eq!(hidden(&dossier, policy, end), None);
+            assert!(hidden(&dossier, policy, end.plus(Timestamp::TICK)).is_some());
+            let evaluation = evaluate(&dossier, policy, &screening, now());
+            assert_eq!(evaluation.holds_until, Some(end.plus(Timestamp::TICK)));
+            let entry = &evaluation.entries[0];
+            assert_eq!(entry.ends(now()), Some(end), "reviewers learn of the end before");
+        }
+        let dossier = known(Known::Verified);
+        let evaluation = evaluate(&dossier, policy, &screening, now());
+        assert!(evaluation.entries[0].ends(now()) > Some(end), "the waiver serves nothing");
+    }
+}
+
+/// A decision rests on definite verdicts; a registry that fails changes no digest.
+#[test]
+fn digest_of_a_review_sheet_binds_definite_verdicts() {
+    let digest = |evidence: Known| {
+        let (dossier, policy) = (known(evidence), demanding("", true));
+        let screening = Screening::default();
+        let evaluation = evaluate(&dossier, &policy, &screening, now());
+        let choice = Choice::of(&evaluation, None).expect("few versions");
+        let alerts = BTreeSet::new();
+        let seen = Seen {
+            choice: &choice,
+            asked: None,
+            dossier: &dossier,
+            policy: &policy,
+            compared: None,
+            alerts: &alerts,
+        };
+        seen.digest()
+    };
+    let definite = [Known::Unsigned, Known::Failed, Known::Verified, Known::NoAnswer].map(digest);
+    assert_eq!(BTreeSet::from(definite).len(), 4);
+    assert_eq!(digest(Known::NotLooked), digest(Known::NoAnswer));
+}
+
+/// A registry that is silent for a week is noticed at that moment.
+#[test]
+fn package_is_unconfirmed_a_week_after_the_first_look_without_an_answer() {
+    let screening = Screening::default();
+    let week = now().plus(Duration::from_hours(7 * 24));
+    let before = week.minus(Timestamp::TICK);
+    let demands = demanding(&condition("required"), true);
+    let mut dossier = known(Known::Verified);
+    for (is_demanded, policy) in [(true, &demands), (false, &demanding("", true))] {
+        for record in dossier.artefacts.values_mut() {
+            (record.unanswered_since, record.unattested_since) = (None, Some(now()));
+        }
+        let evaluation = evaluate(&dossier, policy, &screening, now());
+        assert_eq!(evaluation.holds_until == Some(week), is_demanded);
+        let package = &evaluation.entries[0].packages[0];
+        let attestations_only = |at| package.unconfirmed(at).map(|(_, only, _)| only);
+        assert_eq!(attestations_only(before), None);
+        assert_eq!(attestations_only(week), is_demanded.then_some(true));
+    }
+    for record in dossier.artefacts.values_mut() {
+        (record.unanswered_since, record.unattested_since) = (Some(now()), None);
+    }
+    let policy = demanding("", true);
+    let evaluation = evaluate(&dossier, &policy, &screening, before);
+    assert_eq!(evaluation.holds_until, Some(week));
+    let package = &evaluation.entries[0].packages[0];
+    assert_eq!(package.unconfirmed(week).map(|(_, only, _)| only), Some(false));
+    assert!(evaluation.entries[0].is_served(), "nothing is hidden");
 }

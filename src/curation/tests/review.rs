@@ -17,6 +17,7 @@ use crate::lint::{Source, has_errors};
 use crate::model::{Digest, Head, Status, Timestamp};
 use crate::overlay::{Area, Context, OverlaySet, Terms, VersionPattern, read};
 use crate::ownership::{Account, ForgeAnswer, Lookup, VerificationRecord};
+use crate::scan::{ScanResults, read_scan};
 
 const NAME: &str = "io.github.x/tool";
 const APPROVED: &str =
@@ -140,6 +141,15 @@ impl World {
     let own = OwnAdvisories::new(advisories, std::collections::BTreeMap::new());
     world.policy = world.policy.clone().with_advisories(std::sync::Arc::new(own));
 })]
+#[case::scan_result(|world: &mut World| {
+    let version = world.shown().version.to_string();
+    let subject = format!("{{name: {NAME}, version: {version}, digest: '{}'}}", Digest::of(b"x"));
+    let text = format!("tool: {{name: a, version: 1}}\nsubject: {subject}\nverdict: fail\n\
+                        time: 2026-01-01T00:00:00Z\nexpires: 2026-01-02\n");
+    let read = read_scan(&Source::new("x.yaml", text)).expect("no findings");
+    let scans = ScanResults::new(read.map(std::sync::Arc::new));
+    world.policy = world.policy.clone().with_scans(std::sync::Arc::new(scans));
+})]
 #[case::answer_of_packages(|world: &mut World| {
     let received = world.shown().content.head.received;
     world.dossier.claims.answered.insert(received);
@@ -200,6 +210,11 @@ fn each_member_of_a_rule_changes_the_digest() {
         beside("conditions: {secrets: [A]}"),
         beside("conditions: {pinned_packages: true}"),
         beside("conditions: {ownership: verified}"),
+        beside("conditions: {scan: {tools: [a], verdict: pass}}"),
+        beside("conditions: {scan: {tools: [a], max_age: 9d, verdict: pass}}"),
+        beside("conditions: {scan: {tools: [b], verdict: pass}}"),
+        beside("conditions: {provenance: required}"),
+        beside("conditions: {provenance: when_available}"),
         beside("waive: {condition: secrets, reason: r, reviewer: a, expires: 2026-12-01}"),
         beside("on_drift: suspend"),
         beside("on_drift: keep"),
@@ -217,7 +232,7 @@ fn each_member_of_a_rule_changes_the_digest() {
 #[test]
 fn digest_of_an_unchanged_sheet_stays_the_same() {
     let digest = World::new().digest().to_string();
-    assert_eq!(digest, "sha256:303265346d0e101ff28b131245689d74fdf4cd65ab381e2d7576be12b13e5fcd");
+    assert_eq!(digest, "sha256:a9958272a0641754d936c1ba56131a1d223e8c1bcb8a6643588703203e5d42db");
 }
 
 proptest! {

@@ -57,7 +57,7 @@ impl Advisories {
     }
 
     /// Judges a folder, makes its advisories the current ones, and keeps them. Returns false if they could not be kept.
-    pub(super) fn take(&self, folder: Folder) -> bool {
+    pub(in crate::daemon) fn take(&self, folder: Folder) -> bool {
         let mut judged = self.judged();
         let now = self.clock.now();
         let path = &self.settings.advisories;

@@ -5,9 +5,14 @@ use std::sync::Arc;
 use crate::advisory::{Action, Hold, OwnAdvisories, OwnAdvisory, must_hold, read_own};
 use crate::config::{Folder, KnownFiles, Settings, read_advisories};
 use crate::curation::{PolicySnapshot, hides_what_is_visible};
-use crate::lint::{Finding, Severity, Source};
+use crate::daemon::runtime::{files_with_errors, readable};
+use crate::lint::{Finding, Source};
 use crate::model::{Digest, Timestamp};
 use crate::store::{KeptOwn, Store, StoreError};
+
+/// The advice about a folder that became empty.
+const TO_END: &str =
+    "restore the files; to end an advisory, set `withdrawn` in it, or keep one file with a comment";
 
 /// The advisories of the organisation as they were judged.
 #[derive(Debug, Clone, Default)]
@@ -68,9 +73,9 @@ pub(super) fn judge(
     policy: &PolicySnapshot,
     now: Timestamp,
 ) -> Result<Judged, StoreError> {
-    let (sources, mut findings) = readable(path, folder, kept);
+    let (sources, mut findings) = readable(path, folder, &kept.sources, TO_END);
     let (own, found) = read_own(&sources);
-    let broken = files_of(&found);
+    let broken = files_with_errors(&found);
     findings.extend(found);
     let (sources, advisories) = if broken.is_empty() {
         (sources, own)
@@ -145,40 +150,4 @@ fn new_holds(
         }
     };
     Ok(exceeding.map(hold).collect())
-}
-
-/// Returns the texts to read, named as below the folder: of a file or folder that cannot be read, those of before.
-fn readable(path: &Path, folder: Folder, kept: &KeptOwn) -> (Vec<Arc<Source>>, Vec<Finding>) {
-    let Folder { sources, mut findings } = folder;
-    if kept.sources.is_empty() && !path.exists() {
-        // It is optional.
-        return (Vec::new(), Vec::new());
-    }
-    if sources.is_empty() && findings.is_empty() && !kept.sources.is_empty() {
-        let place = Source::new(path.to_string_lossy(), "").start();
-        let allowed = "restore the files; to end an advisory, set `withdrawn` in it, or keep one file with a comment";
-        findings.push(Finding::error(&place, "the folder became empty", allowed));
-    }
-    let below = |file: &str| {
-        let below = Path::new(file).strip_prefix(path).map(Path::to_owned);
-        below.unwrap_or_else(|_| file.into())
-    };
-    let named = |source: &Arc<Source>| {
-        Source::new(below(&source.file).to_string_lossy(), source.text.as_str())
-    };
-    let mut sources: Vec<Arc<Source>> = sources.iter().map(named).collect();
-    let failed: Vec<_> = files_of(&findings).iter().map(|file| below(file)).collect();
-    for earlier in &kept.sources {
-        // The folder itself has an empty path below it.
-        let has_failed = failed.iter().any(|failed| Path::new(&earlier.file).starts_with(failed));
-        if has_failed && !sources.iter().any(|source| source.file == earlier.file) {
-            sources.push(Arc::clone(earlier));
-        }
-    }
-    (sources, findings)
-}
-
-fn files_of(findings: &[Finding]) -> BTreeSet<String> {
-    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
-    errors.map(|finding| finding.place.source.file.clone()).collect()
 }

@@ -10,7 +10,7 @@
 //! A crash leaves the feed without its new mark, and the next start reads it again.
 //!
 //! # Own advisories
-//! `own` looks at the folder all the time. Two readings have to agree. Each file stands by itself: one with an error
+//! `runtime::watch_folder` looks at the folder all the time. Two readings have to agree. Each file stands by itself: one with an error
 //! keeps its last valid text, which the store has. An advisory that alone would hide much of what is served waits:
 //! `judge` decides that once for each text, and an operator may release it.
 //!
@@ -21,7 +21,6 @@
 mod alerts;
 mod handle;
 mod judge;
-mod own;
 mod reading;
 #[cfg(test)]
 mod reading_tests;
@@ -30,5 +29,4 @@ mod service;
 pub(super) use handle::Advisories;
 pub use handle::{ReleaseRefused, release_offline};
 pub use judge::{lint_own, load_own};
-pub(super) use own::watch_own;
 pub(super) use service::{Feeds, read_feeds};

@@ -12,7 +12,9 @@ use crate::remote::{DownloadError, FeedContent, FeedError};
 use crate::store::{PackageUsers, Snapshot, Store, StoreError};
 
 /// Advisories of one commit. Their packages are all over the index, so each commit writes many of its pages.
-const BATCH: usize = 5_000;
+const BATCH: usize = 20_000;
+/// Bytes of the documents of one commit.
+const BATCH_BYTES: usize = 32 * 1024 * 1024;
 /// An advisory that was read is stored after this time, also if its batch is not full.
 const FLUSH_AFTER: Duration = Duration::from_millis(500);
 
@@ -55,6 +57,8 @@ struct Progress<'r, 'a> {
     /// True if it is not known which advisory a document without readable content is about: it may be any.
     is_anonymous: bool,
     batch: Vec<Advisory>,
+    /// The bytes of its documents.
+    batch_bytes: usize,
     /// The store as it was before the batch.
     stored: Option<Snapshot>,
     flushed_at: Instant,
@@ -91,6 +95,7 @@ impl Reading<'_> {
             unread: Unread::default(),
             is_anonymous: false,
             batch: Vec::new(),
+            batch_bytes: 0,
             stored: None,
             flushed_at: (self.moment)(),
             narrower: HashSet::new(),
@@ -112,12 +117,17 @@ impl Progress<'_, '_> {
     fn all(&mut self, content: &FeedContent) -> Result<(), ReadingError> {
         content.for_each(|name, document| -> Result<(), ReadingError> {
             self.reading.go_on()?;
+            self.batch_bytes += document.as_ref().map_or(0, |json| json.len());
             self.take(name, document)?;
             let age = (self.reading.moment)().saturating_duration_since(self.flushed_at);
             let is_due = age >= FLUSH_AFTER && !self.batch.is_empty();
-            if is_due || self.batch.len() >= BATCH { self.flush() } else { Ok(()) }
+            if is_due || self.is_full() { self.flush() } else { Ok(()) }
         })?;
         self.flush()
+    }
+
+    fn is_full(&self) -> bool {
+        self.batch.len() >= BATCH || self.batch_bytes >= BATCH_BYTES
     }
 
     fn take(&mut self, name: &str, document: Result<&[u8], String>) -> Result<(), StoreError> {
@@ -195,8 +205,11 @@ impl Progress<'_, '_> {
         let Reading { store, feed, now, .. } = *self.reading;
         self.reading.go_on()?;
         self.stored = None;
+        // Neighbours are on one page of the store.
+        self.batch.sort_unstable_by(|one, other| one.id.cmp(&other.id));
         let changed = store.store_advisories(feed, &self.batch, now)?;
         self.batch.clear();
+        self.batch_bytes = 0;
         self.changed.extend(&changed);
         self.touch(&changed)?;
         self.flushed_at = (self.reading.moment)();
@@ -257,13 +270,15 @@ impl Progress<'_, '_> {
         }
         content.for_each(|_, document| -> Result<(), ReadingError> {
             self.reading.go_on()?;
-            let advisory = document.ok().and_then(|json| read_osv(json).ok());
+            let Ok(json) = document else { return Ok(()) };
             let is_narrower = |advisory: &Advisory| {
                 self.narrower.remove(&self.hasher.hash_one(advisory.id.as_str()))
             };
-            let advisory = advisory.filter(is_narrower);
-            self.batch.extend(advisory.map(|advisory| advisory.at(self.reading.now)));
-            if self.batch.len() >= BATCH { self.flush() } else { Ok(()) }
+            if let Some(advisory) = read_osv(json).ok().filter(is_narrower) {
+                self.batch_bytes += json.len();
+                self.batch.push(advisory.at(self.reading.now));
+            }
+            if self.is_full() { self.flush() } else { Ok(()) }
         })?;
         self.flush()
     }

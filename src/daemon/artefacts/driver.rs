@@ -196,7 +196,8 @@ impl Driver {
         let record = before.clone().after(key, &look.observed, look.attested, now);
         debug!(package = %key, problem = record.problem, files = record.files.len(), "a package was looked at");
         store.store_artefacts(key, &record, now)?;
-        Ok((record.next_look.unwrap_or(now), !record.has_same_facts(&before)))
+        let is_same = record.has_same_facts(&before) && record.unanswered() == before.unanswered();
+        Ok((record.next_look.unwrap_or(now), !is_same))
     }
 
     /// Removes records of packages that no entry names any more. They are known once all names were read.

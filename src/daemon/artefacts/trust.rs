@@ -47,7 +47,7 @@ mod tests {
         let path = folder.path().join("trusted_root.json");
         let with = || {
             let trusted_root = Some(path.clone());
-            open_verifier(&ProvenanceSettings { trusted_root, npm_keys: None })
+            open_verifier(&ProvenanceSettings { trusted_root, ..ProvenanceSettings::default() })
         };
         let embedded = open_verifier(&ProvenanceSettings::default()).expect("a verifier");
         assert!(matches!(with(), Err(DaemonError::TrustFile { .. })));

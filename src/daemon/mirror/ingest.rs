@@ -140,9 +140,7 @@ impl<O: Observer> Ingest<O> {
     ) -> Result<u64, SyncFailure> {
         let now = self.clock.now();
         self.follow_epoch(fetched.page.epoch.as_ref(), now)?;
-        if self.run.pages == 0 {
-            self.run.saw_first_page(fetched.page.date, now);
-        }
+        self.run.saw_page(fetched.page.date, now);
         self.run.pages += 1;
         self.run.is_partial |= fetched.page.is_partial;
         let page = RawPage::read(&fetched.page.body)?;
@@ -261,12 +259,13 @@ impl<O: Observer> Ingest<O> {
         }
         let RunOptions { safety_limits, upstream, .. } = &self.options;
         let now = self.clock.now();
-        let hold = if self.state.accepts_batches() {
-            Hold::default()
+        let (hold, recent) = if self.state.accepts_batches() {
+            (Hold::default(), self.state.recent.clone())
         } else {
-            hold(&self.store.snapshot()?, &self.options, &self.state, &self.run)?
+            hold(&self.store.snapshot()?, &self.options, &self.state, &self.run, now)?
         };
         let whole = self.state.accepted(&self.run, now, self.options.overlap);
+        let whole = UpstreamState { recent, ..whole };
         let stored = self.store.snapshot()?.upstream(upstream)?;
         let left_out = stored.run.is_some_and(|run| run.left_out);
         let whole = if left_out { self.state.without_content(whole) } else { whole };

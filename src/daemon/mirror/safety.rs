@@ -1,11 +1,11 @@
 use std::collections::BTreeSet;
 
 use super::options::RunOptions;
-use crate::model::{Head, Name, Status, TombstoneStub};
+use crate::model::{Head, Name, Status, Timestamp, TombstoneStub};
 use crate::store::{Hold, Snapshot, StagedKind, StagedRow, StoreError, missing_digest};
 use crate::sync::{
-    Absence, ChangeSet, ExceededLimit, RunFacts, SafetyLimit, SyncRun, UpstreamState,
-    judge,
+    Absence, ChangeKind, ChangeSet, ExceededLimit, NameSize, RecentChanges, RunFacts, SafetyLimit,
+    SyncRun, UpstreamState, judge,
 };
 
 /// The effect of a staged row.
@@ -17,7 +17,10 @@ struct Planned {
 
 #[derive(PartialEq, Eq)]
 enum What {
+    /// Add a version of a name that is known.
     Add,
+    /// Add a version of a new name.
+    AddName,
     Rewrite,
     /// Delete something that is served now.
     DeleteServed,
@@ -26,7 +29,8 @@ enum What {
     Other,
 }
 
-/// Checks the changes of a fully read sync run against the safety limits; returns those to put on hold.
+/// Checks the changes of a fully read sync run against the safety limits; returns those to put on hold, and the recent
+/// changes with the others.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -35,11 +39,12 @@ pub(super) fn hold(
     options: &RunOptions,
     state: &UpstreamState,
     run: &SyncRun,
-) -> Result<Hold, StoreError> {
+    now: Timestamp,
+) -> Result<(Hold, RecentChanges), StoreError> {
     let RunOptions { upstream, safety_limits, .. } = options;
     let complete = run.sees_all();
     if !complete && snapshot.staged_rows(upstream)?.next().is_none() {
-        return Ok(Hold::default());
+        return Ok((Hold::default(), state.recent.clone()));
     }
     let planned = planned(snapshot, options, state)?;
     let deleted: BTreeSet<&str> = planned
@@ -47,7 +52,7 @@ pub(super) fn hold(
         .filter(|planned| planned.what == What::DeleteServed)
         .map(|planned| planned.name.as_str())
         .collect();
-    let facts = facts(snapshot, options, state, run, &planned, deleted.len() as u64)?;
+    let facts = facts(snapshot, options, state, run, &planned, now)?;
     let mut exceeded = judge(&facts, safety_limits);
     if let Some(on_hold) = &state.on_hold
         && planned.iter().any(|planned| planned.what == What::WaitOnHold)
@@ -56,7 +61,7 @@ pub(super) fn hold(
         let deleted = |exceeded: &&ExceededLimit| exceeded.limit == SafetyLimit::Deleted;
         exceeded.extend(on_hold.exceeded.iter().find(deleted).cloned());
     }
-    let allowed = usize::try_from(safety_limits.deletions_of(facts.served)).unwrap_or(usize::MAX);
+    let allowed = usize::try_from(facts.deletions_left(safety_limits)).unwrap_or(usize::MAX);
     // Those within the limit apply at once: a deletion may withdraw something harmful.
     let beyond: BTreeSet<&str> = deleted.into_iter().skip(allowed).collect();
     let is_on_hold = |planned: &&Planned| match planned.what {
@@ -73,17 +78,40 @@ pub(super) fn hold(
     let absences = exceeded.iter().any(|exceeded| exceeded.limit == SafetyLimit::Removed);
     let waiting = snapshot.changes_on_hold(upstream)?;
     let waiting = waiting.into_iter().map(|change| change.digest).collect();
-    Ok(Hold { exceeded, all, rows, absences, waiting })
+    let applied = planned
+        .iter()
+        .filter(|planned| !is_on_hold(planned))
+        .filter_map(|planned| Some((planned.kind()?, Name::parse(&planned.name).ok()?)));
+    let removed = facts.removed.iter().filter(|_| !absences);
+    let removed = removed.map(|name| (ChangeKind::Removed, name.clone()));
+    let mut recent = state.recent.clone();
+    recent.add(now, facts.before(), applied.chain(removed));
+    Ok((Hold { exceeded, all, rows, absences, waiting }, recent))
 }
 
 impl Planned {
+    fn adds(&self) -> bool {
+        matches!(self.what, What::Add | What::AddName)
+    }
+
+    /// Returns the kind of change that the limits over time count.
+    fn kind(&self) -> Option<ChangeKind> {
+        match self.what {
+            What::AddName => Some(ChangeKind::Added),
+            What::Rewrite => Some(ChangeKind::Rewritten),
+            What::DeleteServed => Some(ChangeKind::Deleted),
+            What::Add | What::WaitOnHold | What::Other => None,
+        }
+    }
+
     fn is_limited_by(&self, limit: &SafetyLimit) -> bool {
         match limit {
             SafetyLimit::Rewritten => self.what == What::Rewrite,
-            SafetyLimit::NameGrowth(name) => self.what == What::Add && self.name == *name,
+            SafetyLimit::Growth => self.what == What::AddName,
+            SafetyLimit::NameGrowth(name) => self.adds() && self.name == *name,
             SafetyLimit::NamespaceGrowth(namespace) => {
                 let own = self.name.split_once('/').map(|(namespace, _)| namespace);
-                self.what == What::Add && own == Some(namespace)
+                self.adds() && own == Some(namespace)
             }
             SafetyLimit::Removed
             | SafetyLimit::Deleted
@@ -141,6 +169,7 @@ fn effect(snapshot: &Snapshot, options: &RunOptions, row: &StagedRow) -> Result<
         {
             What::DeleteServed
         }
+        (StagedKind::Entry(_), None) if is_new(snapshot, upstream, &row.name)? => What::AddName,
         (StagedKind::Entry(_), None) => What::Add,
         // A tombstone is no content, neither before nor behind.
         (StagedKind::Entry(sent), Some(head))
@@ -152,6 +181,11 @@ fn effect(snapshot: &Snapshot, options: &RunOptions, row: &StagedRow) -> Result<
         }
         _ => What::Other,
     })
+}
+
+fn is_new(snapshot: &Snapshot, upstream: &str, name: &str) -> Result<bool, StoreError> {
+    let Ok(name) = Name::parse(name) else { return Ok(false) };
+    Ok(snapshot.size_of(upstream, &name)? == NameSize::default())
 }
 
 fn is_stub(row: &StagedRow, sent: &Head) -> bool {
@@ -170,25 +204,31 @@ fn facts(
     state: &UpstreamState,
     run: &SyncRun,
     planned: &[Planned],
-    deleted: u64,
+    now: Timestamp,
 ) -> Result<RunFacts, StoreError> {
     let mut facts = RunFacts {
         complete: run.sees_all(),
         // An upstream without a clock, such as files, cannot be rewound.
         newest_before: run.upstream_time.and(state.newest_of_full_sync),
         newest_seen: run.newest_updated_at,
-        deleted,
-        ..RunFacts::default()
+        ..RunFacts::none(now, state.recent.clone())
     };
     for planned in planned {
         let Ok(name) = Name::parse(&planned.name) else { continue };
         match planned.what {
             What::Add => *facts.added.entry(name).or_default() += 1,
+            What::AddName => {
+                *facts.added.entry(name.clone()).or_default() += 1;
+                facts.new_names.insert(name);
+            }
             What::Rewrite => facts.rewritten.add(&name),
-            What::DeleteServed | What::WaitOnHold | What::Other => {}
+            What::DeleteServed => {
+                facts.deleted.insert(name);
+            }
+            What::WaitOnHold | What::Other => {}
         }
     }
-    if deleted > 0 {
+    if !facts.deleted.is_empty() {
         facts.served = snapshot.count_names_shown(&options.views, &options.upstream)?;
     }
     // An incremental sync that rewrites nothing needs no share of all names.

@@ -7,6 +7,7 @@ use crate::advisory::OwnAdvisories;
 use crate::config::Settings;
 use crate::curation::{PolicySnapshot, UpstreamPolicy};
 use crate::overlay::{OverlaySet, Reading};
+use crate::scan::ScanResults;
 
 /// The current policy, with the lint findings of its files.
 #[derive(Debug, Clone)]
@@ -45,9 +46,9 @@ impl Policy {
     /// Makes loaded overlays the current ones.
     pub(in crate::daemon) fn enforce(&self, overlays: LoadedOverlays) {
         self.current_policy.send_modify(|current_policy| {
-            let PolicySnapshot { upstreams, advisories, .. } = &*current_policy.snapshot;
-            let combined = combine(&self.settings, overlays, upstreams.clone());
-            *current_policy = Arc::new(combined.with_advisories(Arc::clone(advisories)));
+            let before = &current_policy.snapshot;
+            let combined = combine(&self.settings, overlays, before.upstreams.clone());
+            *current_policy = Arc::new(combined.with_reports_of(before));
         });
     }
 
@@ -58,9 +59,9 @@ impl Policy {
             let overlays = current_policy.overlays.clone().hiding(denials);
             let is_changed = !Arc::ptr_eq(&overlays.set, &current_policy.set);
             if is_changed {
-                let PolicySnapshot { upstreams, advisories, .. } = &*current_policy.snapshot;
-                let combined = combine(&self.settings, overlays, upstreams.clone());
-                *current_policy = Arc::new(combined.with_advisories(Arc::clone(advisories)));
+                let before = &current_policy.snapshot;
+                let combined = combine(&self.settings, overlays, before.upstreams.clone());
+                *current_policy = Arc::new(combined.with_reports_of(before));
             }
             is_changed
         });
@@ -70,29 +71,47 @@ impl Policy {
     pub(in crate::daemon) fn define_upstreams(&self, upstreams: Vec<UpstreamPolicy>) {
         self.current_policy.send_modify(|current_policy| {
             let overlays = current_policy.overlays.clone();
-            let advisories = Arc::clone(&current_policy.snapshot.advisories);
             let combined = combine(&self.settings, overlays, upstreams);
-            *current_policy = Arc::new(combined.with_advisories(advisories));
+            *current_policy = Arc::new(combined.with_reports_of(&current_policy.snapshot));
         });
     }
 
     /// Makes the organisation's advisories the current ones.
     pub(in crate::daemon) fn advise(&self, advisories: Arc<OwnAdvisories>) {
+        self.report(|before| (advisories, Arc::clone(&before.scans)));
+    }
+
+    /// Makes scan results the current ones.
+    pub(in crate::daemon) fn scanned(&self, scans: Arc<ScanResults>) {
+        self.report(|before| (Arc::clone(&before.advisories), scans));
+    }
+
+    fn report(
+        &self,
+        reports: impl FnOnce(&PolicySnapshot) -> (Arc<OwnAdvisories>, Arc<ScanResults>),
+    ) {
         self.current_policy.send_modify(|current_policy| {
-            let overlays = current_policy.overlays.clone();
-            let upstreams = current_policy.snapshot.upstreams.clone();
+            let before = &current_policy.snapshot;
+            let (overlays, upstreams) = (current_policy.overlays.clone(), before.upstreams.clone());
+            let (advisories, scans) = reports(before);
             let combined = combine(&self.settings, overlays, upstreams);
-            *current_policy = Arc::new(combined.with_advisories(advisories));
+            *current_policy = Arc::new(combined.with_reports(advisories, scans));
         });
     }
 }
 
 impl CurrentPolicy {
-    /// Returns this policy with the organisation's advisories.
+    /// Returns this policy with the organisation's advisories and with scan results.
     #[must_use]
-    pub fn with_advisories(self, advisories: Arc<OwnAdvisories>) -> Self {
+    pub fn with_reports(self, advisories: Arc<OwnAdvisories>, scans: Arc<ScanResults>) -> Self {
         let snapshot = Arc::unwrap_or_clone(self.snapshot).with_advisories(advisories);
-        Self { snapshot: Arc::new(snapshot), ..self }
+        Self { snapshot: Arc::new(snapshot.with_scans(scans)), ..self }
+    }
+
+    /// Returns this policy with the advisories and the scan results of another one.
+    #[must_use]
+    pub fn with_reports_of(self, other: &PolicySnapshot) -> Self {
+        self.with_reports(Arc::clone(&other.advisories), Arc::clone(&other.scans))
     }
 }
 
@@ -111,6 +130,7 @@ pub fn combine(
         settings.withhold,
     )
     .with_package_urls(settings.package_urls.clone())
-    .with_asked_registries(settings.ownership.packages.clone());
+    .with_asked_registries(settings.ownership.packages.clone())
+    .with_provenance(settings.ownership.provenance.policy);
     CurrentPolicy { snapshot: Arc::new(snapshot), set: Arc::clone(&overlays.set), overlays }
 }

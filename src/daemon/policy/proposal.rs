@@ -92,10 +92,9 @@ impl Proposal {
             let loaded = judge_folder(&named, folder, Some(&ids), &known, now, parsed)?;
             if loaded.refused { Err(loaded.findings) } else { Ok(loaded) }
         };
-        let advisories = &current.snapshot.advisories;
         let snapshot = |loaded| {
             let combined = combine(settings, loaded, upstreams.clone());
-            combined.with_advisories(Arc::clone(advisories)).snapshot
+            combined.with_reports_of(&current.snapshot).snapshot
         };
         let (before, known, parsed) = match self.base {
             None => {

@@ -26,14 +26,25 @@ pub(in crate::daemon) fn report_overlays(store: &Store, clock: &Clock, overlays:
     }
 }
 
-/// Raises or resolves the alert about a folder that takes too long to read.
-pub(super) fn report_folder(store: &Store, clock: &Clock, folder: &Path, is_late: bool) {
+/// Raises or resolves the alert about a folder that takes too long to read, or of which a part could not be looked at.
+pub(super) fn report_folder(
+    store: &Store,
+    clock: &Clock,
+    folder: &Path,
+    is_late: bool,
+    unread: &[Finding],
+) {
     let folder = folder.to_string_lossy();
     if is_late {
         warn!(folder = %Escaped(&folder), "the overlay folder could not be read in time");
     }
-    let late = is_late.then(|| ReportedAlert::new(AlertKind::OverlaysUnread, &*folder, []));
-    report_alerts(store, clock, FOLDER, late.into_iter().collect::<Vec<_>>());
+    for finding in unread {
+        warn!(%finding, "overlay");
+    }
+    let items = unread.iter().map(|finding| Evidence::from(finding.to_string()));
+    let is_unread = is_late || !unread.is_empty();
+    let alert = is_unread.then(|| ReportedAlert::new(AlertKind::OverlaysUnread, &*folder, items));
+    report_alerts(store, clock, FOLDER, alert.into_iter().collect::<Vec<_>>());
 }
 
 /// Returns the alerts to raise about the current overlays.

@@ -15,7 +15,7 @@ use super::report::{report_folder, report_overlays};
 use super::state::{Lint, State};
 use crate::config::{Folder, Settings};
 use crate::daemon::runtime::{Clock, blocking};
-use crate::lint::Source;
+use crate::lint::{Finding, Source};
 use crate::model::reason;
 use crate::overlay::{Context, Reading, parse};
 use crate::store::{LastGood, Store};
@@ -68,6 +68,8 @@ struct Running {
     /// The time at which the look under way is reported as late.
     late_at: Option<Moment>,
     is_late: bool,
+    /// The unread folder that is reported; `None` before the first look, since an earlier process may have left the alert.
+    reported: Option<Vec<Finding>>,
 }
 
 impl Watcher {
@@ -107,8 +109,8 @@ impl Running {
             read_anyway_at: Moment::now(),
             is_unsettled: false,
             late_at: None,
-            // An earlier process may have left the alert.
-            is_late: true,
+            is_late: false,
+            reported: None,
             watcher,
         }
     }
@@ -135,14 +137,15 @@ impl Running {
     /// Reports a folder that could not be read in time. That is no verdict: what was read stays.
     fn be_late(&mut self) {
         (self.late_at, self.is_late) = (None, true);
-        self.report_folder();
+        self.report_folder(Vec::new());
     }
 
-    fn report_folder(&mut self) {
+    fn report_folder(&mut self, unread: Vec<Finding>) {
         let Watcher { store, clock, settings, .. } = self.watcher.clone();
         let is_late = self.is_late;
+        self.reported = Some(unread.clone());
         self.tasks.spawn(blocking(move || {
-            report_folder(&store, &clock, &settings.overlays, is_late);
+            report_folder(&store, &clock, &settings.overlays, is_late, &unread);
             Done::FolderReported
         }));
     }
@@ -164,15 +167,18 @@ impl Running {
 
     async fn take_reading(&mut self, mut folder: Box<WatchedFolder>, read: Option<Folder>) {
         self.late_at = None;
-        if std::mem::take(&mut self.is_late) {
-            self.report_folder();
+        let unread = folder.known.unread.clone();
+        if std::mem::take(&mut self.is_late) || self.reported.as_ref() != Some(&unread) {
+            self.report_folder(unread.clone());
         }
         let current = self.watcher.policy.current();
         let upstreams = upstream_ids(&current);
         let now = self.watcher.clock.now();
         let step = match read {
             Some(read) => {
-                self.read_anyway_at = Moment::now() + LOOK_ANYWAY;
+                // What could not be looked at is looked at again with the next look.
+                let wait = if unread.is_empty() { LOOK_ANYWAY } else { Duration::ZERO };
+                self.read_anyway_at = Moment::now() + wait;
                 self.state.read(read, &upstreams, now)
             }
             None => self.state.unchanged(&upstreams, now),

@@ -1,11 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::described::{SuccessorViews, Successors, load};
+use super::described::{LatestUpstream, SuccessorViews, Successors, load};
 use super::lifecycle_alerts::lifecycle_alerts;
 use super::name_alerts::{NameAlerts, served_versions};
 use super::state::Work;
 use super::view::ViewState;
-use crate::catalog::{Candidate, Catalogue, NameUpdate, Source};
+use crate::catalog::{Candidate, Catalogue, Facts, NameUpdate, Source};
 use crate::curation::{Dossier, EntryEvaluation, Evaluation, Gate, evaluate};
 use crate::history::RuleDigests;
 use crate::model::{Approved, Digest, Name, Shown, Timestamp, Version};
@@ -60,9 +60,11 @@ impl Evaluator<'_> {
             let dossier = self.snapshot.dossier(name, policy)?;
             Ok(SuccessorViews::of(&evaluate(&dossier, policy, screening, *now)))
         })?;
+        let latest = LatestUpstream::of(&evaluation);
         let mut candidates = Vec::new();
         for entry in evaluation.entries.iter().filter(|entry| entry.is_served()) {
-            let candidate = self.candidate(name, entry, &successors, &mut alerts)?;
+            let described = successors.describe(entry, &latest);
+            let candidate = self.candidate(name, entry, described, &mut alerts)?;
             candidates.extend(candidate.map(|candidate| (candidate, entry.views.clone())));
         }
         let is_served = !candidates.is_empty();
@@ -85,11 +87,10 @@ impl Evaluator<'_> {
         &self,
         name: &Name,
         entry: &EntryEvaluation<'_>,
-        successors: &Successors,
+        (facts, source): (Facts, Source),
         alerts: &mut NameAlerts,
     ) -> Result<Option<Candidate>, StoreError> {
         let EntryEvaluation { row, head, rules, .. } = entry;
-        let (facts, source) = successors.describe(entry);
         let approving = rules.approval.map(|(rule, _)| self.rules.digest(rule));
         let mut candidate = Candidate {
             version: row.version.clone(),

@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalog::{Facts, Loaded, Source};
+use crate::catalog::{Facts, Loaded, Source, latest_of};
 use crate::curation::{EntryEvaluation, Evaluation, Sanitized};
-use crate::model::{Damage, Name, Timestamp};
+use crate::model::{Damage, Head, Name, Status, Timestamp, Version};
 use crate::store::{Snapshot, StoreError};
 
 /// The views in which the successors of a name are visible.
@@ -54,7 +54,11 @@ impl Successors {
     }
 
     /// Returns the facts that are served with an entry, and everything that its rendered item follows from.
-    pub(in crate::daemon) fn describe(&self, entry: &EntryEvaluation<'_>) -> (Facts, Source) {
+    pub(in crate::daemon) fn describe(
+        &self,
+        entry: &EntryEvaluation<'_>,
+        latest: &LatestUpstream<'_>,
+    ) -> (Facts, Source) {
         let EntryEvaluation { row, head, rules, ownership, reach, packages, .. } = entry;
         let successor = rules.successor.filter(|name| self.is_shown_with(name, &entry.views));
         let facts = Facts::new(
@@ -65,8 +69,35 @@ impl Successors {
             packages,
             &entry.concerns,
         );
+        let facts = facts.of_latest_upstream(latest.is(entry));
         let source = facts.source(head, &row.content.head, reach);
         (facts, source)
+    }
+}
+
+/// The latest version that each upstream has of a name, among those that it lists now.
+#[derive(Debug)]
+pub(in crate::daemon) struct LatestUpstream<'a>(BTreeMap<&'a str, &'a Version>);
+
+impl<'a> LatestUpstream<'a> {
+    pub(in crate::daemon) fn of(evaluation: &Evaluation<'a>) -> Self {
+        let mut listed: BTreeMap<&str, Vec<(&Version, Timestamp)>> = BTreeMap::new();
+        for entry in &evaluation.entries {
+            let Head { status, missing, published_at, .. } = entry.row.content.head;
+            if status != Status::Deleted && !missing {
+                let versions = listed.entry(&entry.row.upstream).or_default();
+                versions.push((&entry.row.version, published_at));
+            }
+        }
+        let latest = listed.into_iter().filter_map(|(upstream, versions)| {
+            let index = latest_of(versions.iter().copied())?;
+            Some((upstream, versions[index].0))
+        });
+        Self(latest.collect())
+    }
+
+    fn is(&self, entry: &EntryEvaluation<'_>) -> bool {
+        self.0.get(entry.row.upstream.as_str()) == Some(&&entry.row.version)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::curation::{
     WaitingKind, reference_in,
 };
 use crate::model::{Escaped, NotBenign, Shown, Status, Timestamp, changed_members};
-use crate::overlay::{Ending, Ends, Rule, WaivedCondition};
+use crate::overlay::{Condition, Ending, Ends, Rule, WaivedCondition};
 use crate::store::{Snapshot, StoreError};
 
 /// Versions whose difference is shown; a publisher could list thousands. The greatest come first.
@@ -78,6 +78,11 @@ pub(super) fn ended_by<'a>(entry: &EntryEvaluation<'a>, now: Timestamp) -> Vec<E
             let covers = |waived: &WaivedCondition| {
                 entry.unmet().iter().any(|unmet| waived.covers(unmet.condition))
             };
+            let is_meant = |what: &Ends<'_>| matches!(what, Ends::Waiver(waived) if covers(waived));
+            excepting().flat_map(|rule| ended(rule, &is_meant)).collect()
+        }
+        Some((_, Evidence::Provenance(_))) => {
+            let covers = |waived: &WaivedCondition| waived.covers(Condition::Provenance);
             let is_meant = |what: &Ends<'_>| matches!(what, Ends::Waiver(waived) if covers(waived));
             excepting().flat_map(|rule| ended(rule, &is_meant)).collect()
         }

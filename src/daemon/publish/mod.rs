@@ -46,7 +46,7 @@ mod service;
 mod state;
 mod view;
 
-pub(super) use described::{SuccessorViews, Successors, load};
+pub(super) use described::{LatestUpstream, SuccessorViews, Successors, load};
 #[cfg(test)]
 pub(super) use drive_tests::{PublishDrive, Turn};
 pub use generation::Published;

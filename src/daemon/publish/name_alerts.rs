@@ -125,6 +125,7 @@ impl NameAlerts {
             }
         }
         alerts.advised(dossier, evaluation);
+        alerts.unconfirmed(dossier, evaluation, now);
         alerts.unreadable(dossier, evaluation);
         alerts.approved_in_quarantine(dossier, evaluation, policy, now);
         alerts.no_longer_served(dossier, evaluation, now);
@@ -284,6 +285,33 @@ impl NameAlerts {
             let alert = ReportedAlert::new(AlertKind::ProvenanceLost, subject, items);
             self.reported_alerts.push(alert.of_namespace(name.namespace()).of_served(true));
         }
+    }
+
+    /// Reports the packages of approved entries whose registries give no definite answer for long: one alert for a name,
+    /// since the registry is usually the same.
+    fn unconfirmed(&mut self, dossier: &Dossier, evaluation: &Evaluation<'_>, now: Timestamp) {
+        let approved = evaluation.entries.iter().filter(|entry| entry.is_approved());
+        let (mut items, mut reasons, mut is_served) = (BTreeSet::new(), BTreeSet::new(), false);
+        for entry in approved {
+            for package in &entry.packages {
+                let Some((key, attestations, reason)) = package.unconfirmed(now) else { continue };
+                is_served |= entry.is_served();
+                reasons.extend(reason);
+                let package = key.to_string();
+                items.insert(Item::PackageUnconfirmed { package, attestations });
+            }
+        }
+        if items.is_empty() {
+            return;
+        }
+        let name = &dossier.name;
+        let count = items.len() as u64;
+        let reason = reasons.first().map(|text| Figure::Reason { text: (*text).to_owned() });
+        let figures = [Figure::LongerThanDays { days: 7 }].into_iter().chain(reason).collect();
+        let alert =
+            ReportedAlert::new(AlertKind::PackageUnconfirmed, name.as_str(), bounded(items));
+        let alert = alert.of_namespace(name.namespace()).of_served(is_served);
+        self.reported_alerts.push(ReportedAlert { figures, count, ..alert });
     }
 
     /// Reports an entry that is revoked although its namespace is not: the account is younger than the

@@ -11,14 +11,15 @@ use crate::model::{Damage, Name, Version};
 
 /// The source of alerts about single names.
 const NAMES: &str = "names";
-/// The source of alerts about what upstreams do to approved names: of its own, so that many of them take no place of
+/// The source of alerts about what upstreams and package registries do to approved names: of its own, so that many of them take no place of
 /// others.
 const LIFECYCLE: &str = "lifecycle";
 /// The kinds of that source.
-const OF_LIFECYCLE: [AlertKind; 5] = [
+const OF_LIFECYCLE: [AlertKind; 6] = [
     AlertKind::MaterialChange,
     AlertKind::NewerVersions,
     AlertKind::NoLongerServed,
+    AlertKind::PackageUnconfirmed,
     AlertKind::Renamed,
     AlertKind::StatusChanged,
 ];

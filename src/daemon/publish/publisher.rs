@@ -56,7 +56,8 @@ impl Publisher {
         for view in &publication.settings.views {
             let records: Result<Vec<LedgerEntry>, StoreError> =
                 snapshot.ledger(&view.name)?.collect();
-            let (ledger, catalogue) = (Ledger::new(records?), Arc::default());
+            let ledger = Ledger::new(records?);
+            let catalogue = Arc::new(Catalogue::listing(view.lists));
             views.push(ViewState { name: view.name.clone(), ledger, catalogue });
         }
         let mut names = snapshot.names()?;

@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::inventory::is_synchronised;
 use super::list::screening_of;
 use super::reference::ReferenceProblem;
-use crate::curation::{Evidence, Gate, OwnershipEvidence, PolicySnapshot, evaluate};
+use crate::curation::{
+    Evidence, FoundProvenance, Gate, OwnershipEvidence, PolicySnapshot, ProvenanceEvidence,
+    evaluate,
+};
 use crate::daemon::screening::Screenings;
 use crate::model::{Escaped, Timestamp};
 use crate::overlay::{Rule, State};
@@ -310,10 +313,13 @@ impl<'r> Tally<'r> {
     }
 }
 
-/// Returns true if a first lookup or comparison may still admit the entry.
+/// Returns true if a first lookup, look at a package or comparison may still admit the entry.
 fn is_waiting(evidence: &Evidence<'_>) -> bool {
     match evidence {
         Evidence::NotCompared => true,
+        Evidence::Provenance(ProvenanceEvidence::Lacking { first, .. }) => {
+            first.found == FoundProvenance::NotLooked
+        }
         Evidence::Ownership(OwnershipEvidence::Evaluated { basis, .. }) => {
             matches!(basis, Basis::NeverChecked)
         }
@@ -328,6 +334,9 @@ const fn remedy(gate: Gate, is_exact: bool) -> &'static str {
         }
         Gate::NamespaceOwnership => {
             "a verified namespace is required; pin it, waive it, or spell names out"
+        }
+        Gate::Provenance => {
+            "a package lacks the provenance that is demanded; `vidimus explain` names it, and `waive` lifts the demand for one server"
         }
         Gate::NoOpenLookalikeAlert => "look at `vidimus lookalikes`, or spell names out",
         Gate::ApprovalNotExpired => "the approval has expired; review again and renew it",

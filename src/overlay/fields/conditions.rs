@@ -1,5 +1,5 @@
 use super::dates::EXPIRES;
-use crate::lint::{Field, Table};
+use crate::lint::{DURATION, Field, Table};
 
 /// The allowed values of `registries`.
 pub(in crate::overlay) const REGISTRY: &str =
@@ -62,6 +62,21 @@ pub(in crate::overlay) const CONDITIONS: Table = Table {
         )
         .allowed("`verified`, `declared`")
         .example("verified"),
+        Field::new(
+            "scan",
+            "mapping",
+            "The scan results that a content needs: see `conditions.scan`.",
+        )
+        .example("{tools: [example-scanner], verdict: pass}"),
+        Field::new(
+            "provenance",
+            "word",
+            "The verdict on who built each package: with `required` only `verified` meets it, with `when_available` \
+             `unsigned` too. The gate `provenance` judges it: see \
+             [Packages](packages.md#demand-provenance).",
+        )
+        .allowed("`when_available`, `required`")
+        .example("when_available"),
     ],
     planned: &[],
 };
@@ -117,6 +132,35 @@ pub(in crate::overlay) const REMOTES: Table = Table {
     planned: &[],
 };
 
+/// The allowed names of tools, which are those in scan results.
+pub(in crate::overlay) const TOOL: &str =
+    "1 to 128 visible ASCII characters, the first a letter or digit";
+
+pub(in crate::overlay) const SCAN: Table = Table {
+    heading: "conditions.scan",
+    intro: "Every tool needs a scan result about exactly the content, by its received digest. [Packages](packages.md#scan-results) \
+            says which result of a tool decides.",
+    opening: "servers:\n  - name: \"*\"\n    conditions:\n      scan:\n",
+    fields: &[
+        Field::new("tools", "list of texts", "The tools, by the names in their results.")
+            .required()
+            .allowed(TOOL)
+            .example("[example-scanner]"),
+        Field::new(
+            "max_age",
+            "duration",
+            "The greatest age of a result; without it a result counts until it expires.",
+        )
+        .allowed(DURATION)
+        .example("30d"),
+        Field::new("verdict", "word", "The verdict that each result needs.")
+            .required()
+            .allowed("`pass`")
+            .example("pass"),
+    ],
+    planned: &[],
+};
+
 pub(in crate::overlay) const WAIVE: Table = Table {
     heading: "waive",
     intro: "The entries that the rule selects do not have to meet one condition, of whichever rule, or are served \
@@ -127,7 +171,7 @@ pub(in crate::overlay) const WAIVE: Table = Table {
             .allowed(
                 "`packages`, `remotes`, `packages.types`, `packages.registries`, `packages.identifiers`, \
                  `remotes.hosts`, `remotes.transports`, `secrets`, `environment`, `runtimes`, `pinned_packages`, \
-                 `ownership`",
+                 `ownership`, `scan`, `provenance`",
             )
             .example("pinned_packages"),
         Field::new("advisory", "text", "The id of an advisory, in place of `condition`.")

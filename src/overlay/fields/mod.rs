@@ -9,7 +9,7 @@ mod rule;
 use crate::lint::{FileFormat, Language};
 
 pub(super) use conditions::{
-    CONDITIONS, HOST, IDENTIFIER, PACKAGES, REGISTRY, REMOTES, SECRETS, WAIVE,
+    CONDITIONS, HOST, IDENTIFIER, PACKAGES, REGISTRY, REMOTES, SCAN, SECRETS, TOOL, WAIVE,
 };
 pub(super) use dates::{EXPIRES, REVIEWED};
 pub(super) use namespace::{NAMESPACE, NOT_LOOKALIKE, OWNERSHIP, WAIVER};
@@ -38,6 +38,7 @@ pub fn file_format() -> FileFormat {
             &CONDITIONS,
             &PACKAGES,
             &REMOTES,
+            &SCAN,
             &WAIVE,
             &ON_DEPRECATED,
             &ALLOW,

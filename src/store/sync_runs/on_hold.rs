@@ -88,6 +88,8 @@ impl Store {
                 rows: after.len() as u64,
                 ..set
             });
+            // A person looked at what came: the limits over time begin again.
+            state.recent.clear();
             mark_names(transaction, &touched)?;
             put_state(transaction, upstream, &state)?;
             Ok(Ok(touched))

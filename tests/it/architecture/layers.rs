@@ -10,7 +10,7 @@ use super::source::Source;
 pub(super) type Permission<'p> = (&'p str, &'p [&'p str]);
 
 /// Modules without input, output or clock.
-const PURE: [&str; 12] = [
+const PURE: [&str; 13] = [
     "model",
     "lint",
     "alert",
@@ -19,6 +19,7 @@ const PURE: [&str; 12] = [
     "lookalike",
     "overlay",
     "advisory",
+    "scan",
     "curation",
     "catalog",
     "history",

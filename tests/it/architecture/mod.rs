@@ -13,7 +13,7 @@ use layers::Permission;
 use source::Source;
 
 /// Every module, from the bottom up, with the modules that it may use.
-const MAY_USE: [Permission<'static>; 24] = [
+const MAY_USE: [Permission<'static>; 25] = [
     ("model", &[]),
     ("lint", &["model"]),
     ("sync", &["model"]),
@@ -24,9 +24,11 @@ const MAY_USE: [Permission<'static>; 24] = [
     ("alert", &["model", "artefact", "provenance", "lookalike"]),
     ("overlay", &["model", "lint", "ownership", "artefact", "lookalike"]),
     ("advisory", &["model", "lint", "overlay", "ownership"]),
+    ("scan", &["model", "lint"]),
     (
         "curation",
         &[
+            "scan",
             "model",
             "overlay",
             "lint",
@@ -60,6 +62,7 @@ const MAY_USE: [Permission<'static>; 24] = [
         "daemon",
         &[
             "model",
+            "scan",
             "lint",
             "alert",
             "sync",
@@ -88,6 +91,7 @@ const MAY_USE: [Permission<'static>; 24] = [
         "cli",
         &[
             "model",
+            "scan",
             "advisory",
             "lint",
             "alert",

@@ -118,6 +118,7 @@ fn comments_and_messages_use_plain_language() {
 fn keys_and_wire_words_use_the_words_of_the_field() {
     let mut formats = vidimus::config::file_formats().to_vec();
     formats.push(vidimus::overlay::file_format());
+    formats.push(vidimus::scan::file_format());
     let tables = formats.iter().flat_map(|format| format.tables);
     let mut words: Vec<String> =
         tables.flat_map(|table| table.fields.iter().map(|field| field.key.to_owned())).collect();

@@ -17,6 +17,7 @@ pub(crate) struct Workplace {
     folder: TempDir,
     /// The time that commands get, in RFC 3339; the real time if `None`.
     now: Mutex<Option<String>>,
+    open_files: Option<u32>,
     /// The disk of the data folder, if it has one of its own.
     disk: Option<SmallDisk>,
 }
@@ -71,7 +72,7 @@ impl Answer {
 impl Workplace {
     /// Creates a folder with one upstream and an overlay file without rules.
     pub(crate) fn new(upstream: &str) -> Self {
-        let place = Self { folder: folder(), now: Mutex::new(None), disk: None };
+        let place = Self { folder: folder(), now: Mutex::new(None), open_files: None, disk: None };
         place.upstream(upstream, "sync = {interval = \"250ms\", page_size = 10}");
         place.overlay("policy.yaml", "# nothing yet\n");
         place.write(CONFIGURATION, "");
@@ -154,15 +155,25 @@ impl Workplace {
         *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Some(now.to_owned());
     }
 
+    /// Limits the open files of the commands from now on.
+    pub(crate) fn limit_open_files(&mut self, limit: u32) {
+        self.open_files = Some(limit);
+    }
+
     pub(crate) fn remove(&self, file: &str) {
         fs::remove_file(self.path().join(file)).expect("removed");
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let program = env!("CARGO_BIN_EXE_vidimus");
-        let mut command = match &self.disk {
-            Some(disk) => disk.command(program, self.path()),
-            None => Command::new(program),
+        let mut command = match (&self.disk, self.open_files) {
+            (Some(disk), _) => disk.command(program, self.path()),
+            (None, Some(limit)) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\""), program]);
+                shell
+            }
+            (None, None) => Command::new(program),
         };
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
         // Proxies and tokens of the environment must not be used; nothing listens on this port.
@@ -300,6 +311,10 @@ impl Daemon {
 
     pub(crate) fn request(&self, method: reqwest::Method, url: &str) -> reqwest::RequestBuilder {
         self.client.request(method, url)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn token(&self) -> &str {

@@ -7,7 +7,7 @@ use crate::catalog::{Facts, Source, latest_of};
 use crate::curation::{
     EntryEvaluation, EntryState, Evaluation, PolicyDifference, PolicySnapshot, evaluate,
 };
-use crate::daemon::publish::{SuccessorViews, Successors, load};
+use crate::daemon::publish::{LatestUpstream, SuccessorViews, Successors, load};
 use crate::daemon::query::list::screening_of;
 use crate::daemon::screening::Screenings;
 use crate::model::{Name, Timestamp, Version};
@@ -152,9 +152,10 @@ impl Side<'_> {
             let screening = screening_of(&dossier, snapshot, policy, screenings, *now)?;
             Ok(SuccessorViews::of(&evaluate(&dossier, policy, &screening, *now)))
         })?;
+        let latest = LatestUpstream::of(evaluation);
         let served = evaluation.entries.iter().filter(|entry| entry.is_served());
         let served = served.map(|entry| {
-            let (facts, source) = successors.describe(entry);
+            let (facts, source) = successors.describe(entry, &latest);
             Served { entry, facts, source }
         });
         Ok(served.collect())

@@ -227,6 +227,8 @@ const OTHER: &str = "sha256:2222222222222222222222222222222222222222222222222222
 #[case::condition("| {name: a.b/*, conditions: {remotes: {hosts: [x.y]}}}", "|", &["Removed Condition a.b/* without effect"])]
 #[case::wider_condition("| {name: a.b/*, conditions: {remotes: {hosts: [x.y]}}}", "| {name: a.b/*, conditions: {remotes: {hosts: [x.y, z.y]}}}", &["Changed Condition a.b/* without effect"])]
 #[case::narrower_condition("| {name: a.b/*, conditions: {remotes: {hosts: [x.y, z.y]}}}", "| {name: a.b/*, conditions: {remotes: {hosts: [x.y]}}}", &[])]
+#[case::weaker_provenance("| {name: a.b/*, conditions: {provenance: required}}", "| {name: a.b/*, conditions: {provenance: when_available}}", &["Changed Condition a.b/* without effect"])]
+#[case::stricter_provenance("| {name: a.b/*, conditions: {provenance: when_available}}", "| {name: a.b/*, conditions: {provenance: required}}", &[])]
 #[case::drift("| {name: a.b/*, on_drift: suspend}", "| {name: a.b/*, on_drift: keep}", &["Changed OnDrift a.b/* without effect"])]
 #[case::ownership("a.b@ |", "|", &["Removed Ownership a.b without effect"])]
 #[case::waived_ownership("|", "a.b@ |", &["Added Ownership a.b without effect"])]

@@ -176,6 +176,8 @@ fn is_as_strict(old: &Conditions, new: Option<&Conditions>) -> bool {
     lists.all(|(condition, old)| new.lists.get(condition).is_some_and(|new| new.is_subset(old)))
         && (new.pinned_packages || !old.pinned_packages)
         && (old.ownership.is_none() || new.ownership == old.ownership)
+        && old.scan.as_ref().is_none_or(|old| new.scan.as_ref().is_some_and(|new| new.implies(old)))
+        && old.provenance <= new.provenance
 }
 
 /// Returns true if no version that had a pinned content can be served with another one by this rule.

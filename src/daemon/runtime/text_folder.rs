@@ -1,0 +1,116 @@
+//! A folder of files that each stand by themselves: looked at all the time, with the last valid text of each.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant as Moment;
+use tokio_util::sync::CancellationToken;
+
+use super::blocking::blocking;
+use crate::config::{Folder, KnownFiles};
+use crate::lint::{Finding, Severity, Source};
+use crate::store::StoreError;
+
+/// The interval at which a folder is looked at: a change has to take effect within two seconds.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// The time between two readings that have to agree.
+const SETTLE: Duration = Duration::from_millis(150);
+/// The time after which a folder is taken again that could not be.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// Reads a folder, but no file again that did not change.
+pub(in crate::daemon) type ReadFolder = fn(&Path, &mut KnownFiles, SystemTime) -> Folder;
+
+/// Looks at a folder until `stop`, and hands over what two readings agree on. `take` blocks, and returns false if it has
+/// to be called again. A look that hangs delays the next one, and nothing else.
+///
+/// # Errors
+/// Never: what could not be taken is tried again.
+pub(in crate::daemon) async fn watch_folder(
+    path: PathBuf,
+    read: ReadFolder,
+    take: impl Fn(Folder) -> bool + Send + Sync + 'static,
+    stop: CancellationToken,
+) -> Result<(), StoreError> {
+    let take = Arc::new(take);
+    let mut known = KnownFiles::new();
+    let mut taken: Option<Folder> = None;
+    let mut candidate: Option<Folder> = None;
+    let mut retry_at: Option<Moment> = None;
+    loop {
+        let looked_at = path.clone();
+        let folder;
+        (folder, known) = blocking(move || look(&looked_at, read, known)).await;
+        let is_settled = candidate.as_ref() == Some(&folder);
+        let is_due = retry_at.is_some_and(|at| at <= Moment::now());
+        let wait = if taken.as_ref() == Some(&folder) && !is_due {
+            candidate = None;
+            LOOK_EVERY
+        } else if is_settled {
+            candidate = None;
+            let (taking, read) = (Arc::clone(&take), folder.clone());
+            let is_kept = blocking(move || taking(read)).await;
+            // A change in the meantime does not wait for that.
+            retry_at = (!is_kept).then(|| Moment::now() + RETRY_AFTER);
+            taken = Some(folder);
+            LOOK_EVERY
+        } else {
+            candidate = Some(folder);
+            SETTLE
+        };
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+fn look(path: &Path, read: ReadFolder, mut known: KnownFiles) -> (Folder, KnownFiles) {
+    #[expect(clippy::disallowed_methods, reason = "it is compared with times of the file system")]
+    let folder = read(path, &mut known, SystemTime::now());
+    (folder, known)
+}
+
+/// Returns the texts to read, named as below the folder: of a file or folder that cannot be read, those of before. A
+/// folder that became empty is taken for a lost mount; `advice` says how a person ends what its files say.
+pub(in crate::daemon) fn readable(
+    path: &Path,
+    folder: Folder,
+    kept: &[Arc<Source>],
+    advice: &str,
+) -> (Vec<Arc<Source>>, Vec<Finding>) {
+    let Folder { sources, mut findings } = folder;
+    if kept.is_empty() && !path.exists() {
+        // It is optional.
+        return (Vec::new(), Vec::new());
+    }
+    if sources.is_empty() && findings.is_empty() && !kept.is_empty() {
+        let place = Source::new(path.to_string_lossy(), "").start();
+        findings.push(Finding::error(&place, "the folder became empty", advice));
+    }
+    let below = |file: &str| {
+        let below = Path::new(file).strip_prefix(path).map(Path::to_owned);
+        below.unwrap_or_else(|_| file.into())
+    };
+    let named = |source: &Arc<Source>| {
+        Source::new(below(&source.file).to_string_lossy(), source.text.as_str())
+    };
+    let mut sources: Vec<Arc<Source>> = sources.iter().map(named).collect();
+    let failed: Vec<_> = files_with_errors(&findings).iter().map(|file| below(file)).collect();
+    let read: BTreeSet<String> = sources.iter().map(|source| source.file.clone()).collect();
+    for earlier in kept.iter().filter(|earlier| !read.contains(&earlier.file)) {
+        // The folder itself has an empty path below it.
+        if failed.iter().any(|failed| Path::new(&earlier.file).starts_with(failed)) {
+            sources.push(Arc::clone(earlier));
+        }
+    }
+    (sources, findings)
+}
+
+/// Returns the files with errors.
+pub(in crate::daemon) fn files_with_errors(findings: &[Finding]) -> BTreeSet<String> {
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+    errors.map(|finding| finding.place.source.file.clone()).collect()
+}

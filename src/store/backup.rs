@@ -1,0 +1,252 @@
+//! Copies of the store, and the return of one.
+//!
+//! The file of a store that is copied while it is written is broken. [`Store::back_up`] copies every table under one read
+//! transaction into a new file, opens that and counts its rows, so what it leaves is whole. [`restore`] checks a copy
+//! completely before it takes the place of the store, which stays beside it. A restored store has another epoch:
+//! followers notice that what they saw since the copy was made is gone.
+
+use std::fs::{File, OpenOptions, copy, hard_link, remove_file, rename};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use redb::ReadableDatabase;
+use serde::{Deserialize, Serialize};
+
+use super::database::{FILE, builder};
+use super::meta::{begin, renew_epoch};
+use super::tables::{ReadTables, copy_all, count_all};
+use super::{Snapshot, Store, StoreError, Verification, folder};
+use crate::model::Timestamp;
+
+/// A copy that is being checked, in the data folder.
+const PART: &str = "vidimus.redb.part";
+/// A copy that was asked for, in the data folder.
+const COPY: &str = "vidimus.redb.copy";
+/// The store that a restored one replaced.
+const BEFORE: &str = "vidimus.redb.before";
+
+/// A copy of the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    pub file: PathBuf,
+    pub rows: u64,
+    pub bytes: u64,
+}
+
+/// A store that was put in the place of another.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Restored {
+    pub entries: u64,
+    /// The store that it replaced, if there was one.
+    pub before: Option<PathBuf>,
+}
+
+impl Store {
+    /// Copies the store into its data folder, from where the command that asks moves it. What an earlier command left there
+    /// is removed.
+    ///
+    /// # Errors
+    /// As for [`Store::back_up`].
+    pub fn back_up_in(&self, data: &Path) -> Result<Backup, StoreError> {
+        let file = data.join(COPY);
+        let _ = remove_file(&file);
+        self.back_up(&file)
+    }
+
+    /// Copies the store as it is now into a new file, which only its owner can read, and reads the copy back.
+    ///
+    /// # Errors
+    /// When the file exists, or cannot be written, or does not have what was copied; then it is removed again.
+    pub fn back_up(&self, file: &Path) -> Result<Backup, StoreError> {
+        let snapshot = self.snapshot()?;
+        let created = create(file).map_err(|source| of_file(file, source))?;
+        let copied = copied(&snapshot, created, file);
+        if copied.is_err() {
+            // Half a copy must not be taken for one.
+            let _ = remove_file(file);
+        }
+        copied
+    }
+}
+
+fn copied(snapshot: &Snapshot, created: File, file: &Path) -> Result<Backup, StoreError> {
+    let target =
+        builder().create_file(created).map_err(|error| StoreError::opening(file, error))?;
+    let rows = copy_all(&snapshot.tables, || begin(&target))?;
+    drop(target);
+    let read = builder().open(file).map_err(|error| StoreError::opening(file, error))?;
+    let found = count_all(&ReadTables::new(read.begin_read()?))?;
+    if found != rows {
+        let source =
+            io::Error::other(format!("{rows} rows were copied, and {found} are in the copy"));
+        return Err(of_file(file, source));
+    }
+    let bytes = file.metadata().map_err(|source| of_file(file, source))?.len();
+    Ok(Backup { file: file.to_owned(), rows, bytes })
+}
+
+fn create(file: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(file)
+}
+
+fn of_file(file: &Path, source: io::Error) -> StoreError {
+    StoreError::File { path: file.to_owned(), source }
+}
+
+/// Checks a copy of a store whole, and puts it in the place of the store in a data folder. The store that it replaces stays
+/// in the folder.
+///
+/// # Errors
+/// When a daemon uses the store, when the copy is not sound or of another format, or when it cannot be put there; then
+/// the store stays as it was.
+pub fn restore(copy_of: &Path, data: &Path, now: Timestamp) -> Result<Restored, StoreError> {
+    folder::create(data).map_err(|source| of_file(data, source))?;
+    let (current, part) = (data.join(FILE), data.join(PART));
+    // Locked until the end; one that is damaged is what a copy is for.
+    let opened =
+        match builder().open(&current).map_err(|error| StoreError::opening(&current, error)) {
+            Err(StoreError::Locked { path }) => return Err(StoreError::Locked { path }),
+            opened => opened.ok(),
+        };
+    let _ = remove_file(&part);
+    let restored = prepared(copy_of, &part, now).and_then(|verification| {
+        let before = replace(&current, &part, data)?;
+        Ok(Restored { entries: verification.entries, before })
+    });
+    if restored.is_err() {
+        let _ = remove_file(&part);
+    }
+    drop(opened);
+    restored
+}
+
+/// Copies the copy beside the store, checks it, and gives it another epoch.
+fn prepared(copy_of: &Path, part: &Path, now: Timestamp) -> Result<Verification, StoreError> {
+    let new = create(part).map_err(|source| of_file(part, source))?;
+    drop(new);
+    copy(copy_of, part).map_err(|source| of_file(copy_of, source))?;
+    // The copy may have the mode of another folder.
+    folder::open_private(part).map_err(|source| of_file(part, source))?;
+    let database =
+        builder().open(part).map_err(|error| match StoreError::opening(part, error) {
+            StoreError::NotAStore { source, .. } => {
+                StoreError::NotAStore { path: copy_of.to_owned(), source }
+            }
+            error => error,
+        })?;
+    let mut store = Store::checked(database, copy_of, now)?;
+    let is_whole = store.check_file()?;
+    let verification = store.snapshot()?.verify()?;
+    if !is_whole || !verification.is_sound() {
+        let first = verification.problems.first().cloned().unwrap_or_default();
+        return Err(StoreError::Unsound { path: copy_of.to_owned(), problem: first });
+    }
+    store.write(now, renew_epoch)?;
+    Ok(verification)
+}
+
+/// Puts the new file in place of the current one, which stays under another name. A crash leaves one of the two.
+fn replace(current: &Path, part: &Path, data: &Path) -> Result<Option<PathBuf>, StoreError> {
+    let before = data.join(BEFORE);
+    let kept = current.exists();
+    if kept {
+        let _ = remove_file(&before);
+        hard_link(current, &before).map_err(|source| of_file(&before, source))?;
+    }
+    rename(part, current).map_err(|source| of_file(current, source))?;
+    File::open(data)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|source| of_file(data, source))?;
+    Ok(kept.then_some(before))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::advisory::FeedState;
+
+    const NOW: Timestamp = Timestamp::from_micros(7);
+
+    fn filled(data: &Path) -> Store {
+        let store = Store::create(data, NOW).expect("a store");
+        for feed in ["one", "two"] {
+            store.store_feed(feed, &FeedState::default(), NOW).expect("stored");
+        }
+        store
+    }
+
+    fn feeds(store: &Store) -> Vec<String> {
+        store.snapshot().and_then(|snapshot| snapshot.feeds()).expect("read").into_keys().collect()
+    }
+
+    fn epoch(store: &Store) -> String {
+        store.snapshot().and_then(|snapshot| snapshot.epoch()).expect("an epoch")
+    }
+
+    #[test]
+    fn copy_of_a_store_in_use_is_whole_and_returns_with_another_epoch() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (data, file) = (folder.path().join("data"), folder.path().join("copy"));
+        let store = filled(&data);
+        let backup = store.back_up(&file).expect("copied");
+        assert!(backup.rows >= 5 && backup.bytes > 0, "{backup:?}");
+        assert!(store.back_up(&file).is_err(), "it overwrites nothing");
+        std::fs::set_permissions(&file, Permissions::from_mode(0o644)).expect("a mode");
+        store.store_feed("three", &FeedState::default(), NOW).expect("stored");
+        let refused = restore(&file, &data, NOW).expect_err("in use");
+        assert!(matches!(refused, StoreError::Locked { .. }), "{refused}");
+        let before = epoch(&store);
+        drop(store);
+        let restored = restore(&file, &data, NOW).expect("restored");
+        let store = Store::open(&data, NOW).expect("a store");
+        assert_eq!(feeds(&store), ["one", "two"]);
+        assert_ne!(epoch(&store), before);
+        let mode = std::fs::metadata(data.join(FILE)).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let kept = restored.before.expect("kept");
+        drop(store);
+        std::fs::rename(kept, data.join(FILE)).expect("renamed");
+        assert_eq!(feeds(&Store::open(&data, NOW).expect("a store")).len(), 3);
+    }
+
+    #[test]
+    fn file_that_is_no_sound_copy_changes_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (data, file) = (folder.path().join("data"), folder.path().join("copy"));
+        drop(filled(&data));
+        for bytes in [b"text".to_vec(), Vec::new(), vec![0; 1 << 20]] {
+            std::fs::write(&file, bytes).expect("written");
+            restore(&file, &data, NOW).expect_err("not a copy");
+        }
+        // A copy with a row that does not decode.
+        let store = Store::create(&folder.path().join("other"), NOW).expect("a store");
+        let damage = |transaction: &redb::WriteTransaction| {
+            let mut rows = transaction.open_table(super::super::tables::ADVISORIES)?;
+            rows.insert(("feed", "A-1"), b"{".as_slice())?;
+            Ok(())
+        };
+        store.write(NOW, damage).expect("written");
+        std::fs::remove_file(&file).expect("removed");
+        store.back_up(&file).expect("copied as it is");
+        let refused = restore(&file, &data, NOW).expect_err("not sound");
+        assert!(refused.to_string().contains("A-1"), "{refused}");
+        assert_eq!(feeds(&Store::open(&data, NOW).expect("a store")), ["one", "two"]);
+        assert!(!data.join(PART).exists());
+    }
+
+    #[test]
+    fn restored_store_needs_none_before_it_and_may_replace_a_damaged_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("copy");
+        filled(&folder.path().join("data")).back_up(&file).expect("copied");
+        let new = folder.path().join("new");
+        assert_eq!(restore(&file, &new, NOW).expect("restored").before, None);
+        std::fs::write(new.join(FILE), b"broken").expect("written");
+        restore(&file, &new, NOW).expect("restored");
+        assert_eq!(feeds(&Store::open(&new, NOW).expect("a store")), ["one", "two"]);
+    }
+}
