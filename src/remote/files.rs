@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 use std::fs::{File, ReadDir};
 use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -9,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::watched::{Seen, mark_of};
 use crate::model::{Digest, Identity, Name, Version};
 use crate::sync::{FetchFailure, FetchedPage, PageRequest, PageSource, RawPage};
 
@@ -25,30 +25,20 @@ pub struct Files {
     seen: Mutex<Seen>,
 }
 
-/// Marks of all files, which change with each of them.
-#[derive(Debug)]
-struct Seen {
-    in_use: Option<Digest>,
-    last: Option<Digest>,
-}
-
 impl Files {
     #[must_use]
     pub fn new(path: &Path) -> Self {
-        let in_use = stamp(path);
-        Self { path: path.to_owned(), seen: Mutex::new(Seen { in_use, last: in_use }) }
+        Self { path: path.to_owned(), seen: Mutex::new(Seen::new(stamp(path))) }
     }
 
-    /// Looks if a file changed since the last look that returned true; true if two looks in a row found the same change,
-    /// since a file may be half-written. It blocks.
+    /// Looks if a file changed, and says so once. It blocks.
     #[must_use]
     pub fn have_changed(&self) -> bool {
         let found = stamp(&self.path);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut seen.last, found);
-        let is_changed = found != seen.in_use && found == before;
+        let is_changed = seen.is_changed(found);
         if is_changed {
-            seen.in_use = found;
+            seen.accept();
         }
         is_changed
     }
@@ -135,12 +125,7 @@ fn stamp(path: &Path) -> Option<Digest> {
     }
     found.files.sort();
     found.unread.sort();
-    let mark = |path: &PathBuf| {
-        let file = path.metadata().ok()?;
-        let written = (file.mtime(), file.mtime_nsec(), file.ctime(), file.ctime_nsec());
-        Some((file.dev(), file.ino(), file.len(), written))
-    };
-    let marks: Vec<_> = found.files.iter().map(mark).collect();
+    let marks: Vec<_> = found.files.iter().map(|file| mark_of(file)).collect();
     Some(Digest::of_hash(&(found.files, marks, found.unread)))
 }
 

@@ -2,6 +2,7 @@ use std::error::Error;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -24,15 +25,44 @@ pub struct Watched<T> {
     seen: Mutex<Seen>,
 }
 
-/// Makes the value from the files as they are now, beside the one before.
-type Again<T> = Box<dyn Fn(&T) -> Result<T, String> + Send + Sync>;
-
-struct Seen {
-    /// The content that the value is made of; `None` if a file could not be read then.
+/// What looks at files found: a change counts when two looks in a row found it, since a file may be half-written.
+#[derive(Debug)]
+pub struct Seen {
+    /// What is in use; `None` if a file could not be read.
     in_use: Option<Digest>,
-    /// The content that the last look found.
+    /// What the last look found.
     last: Option<Digest>,
 }
+
+impl Seen {
+    #[must_use]
+    pub const fn new(in_use: Option<Digest>) -> Self {
+        Self { in_use, last: in_use }
+    }
+
+    /// Takes what a look found; returns true if it is other than what is in use, and the look before found it too.
+    pub fn is_changed(&mut self, found: Option<Digest>) -> bool {
+        let before = std::mem::replace(&mut self.last, found);
+        found != self.in_use && found == before
+    }
+
+    /// Records that what the last look found is in use.
+    pub const fn accept(&mut self) {
+        self.in_use = self.last;
+    }
+}
+
+/// Returns a mark of a file or folder that changes when it is written or replaced: what it is, and its times. A folder
+/// changes with its list of names. `None` if there is nothing.
+#[must_use]
+pub fn mark_of(path: &Path) -> Option<Digest> {
+    let found = path.metadata().ok()?;
+    let written = (found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec());
+    Some(Digest::of_hash(&(found.dev(), found.ino(), found.len(), written)))
+}
+
+/// Makes the value from the files as they are now, beside the one before.
+type Again<T> = Box<dyn Fn(&T) -> Result<T, String> + Send + Sync>;
 
 impl<T> fmt::Debug for Watched<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,7 +84,7 @@ impl<T> Watched<T> {
         let in_use = content(&files).ok();
         let value = ArcSwap::from_pointee(make(None)?);
         let again: Again<T> = Box::new(move |before| make(Some(before)).map_err(|e| reason(&e)));
-        Ok(Self { files, value, again, seen: Mutex::new(Seen { in_use, last: in_use }) })
+        Ok(Self { files, value, again, seen: Mutex::new(Seen::new(in_use)) })
     }
 
     /// Returns the value as it is now.
@@ -78,13 +108,12 @@ impl<T> Watched<T> {
             Err(_) if seen.in_use.is_none() => None,
             Err(why) => return Err(why),
         };
-        let before = std::mem::replace(&mut seen.last, found);
-        if found == seen.in_use || found != before {
+        if !seen.is_changed(found) {
             return Ok(false);
         }
         let value = (self.again)(&self.value.load())?;
         self.value.store(Arc::new(value));
-        seen.in_use = found;
+        seen.accept();
         let names: Vec<_> = self.files.iter().map(|file| file.display().to_string()).collect();
         info!(files = %Escaped(&names.join(", ")), "a changed file is in use");
         Ok(true)
