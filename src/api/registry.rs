@@ -25,6 +25,8 @@ use crate::model::Digest;
 
 /// The header with the epoch. A mirror of this registry must make a full sync when the epoch changes.
 const EPOCH: HeaderName = HeaderName::from_static("vidimus-epoch");
+/// The header of an answer to `updated_since` that has no changes of that time: a mirror must make a full sync.
+const RESYNC: HeaderName = HeaderName::from_static("vidimus-resync");
 /// A client that came over TLS once uses nothing else on this host for a year.
 const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
 /// The document of the API, for machines and for registries that use this one as their upstream.
@@ -130,7 +132,11 @@ impl Registry {
                 // The same search is rarely requested twice.
                 let keep = if query.search.is_none() { Keep::All } else { Keep::Nothing };
                 let next = next_link(&page, Some(limit));
-                view.page(&page, keep, next).respond(headers, &self.bodies)
+                let mut answer = view.page(&page, keep, next).respond(headers, &self.bodies)?;
+                if query.updated_since.is_some_and(|since| self.services.is_in_a_gap(since)) {
+                    answer.headers_mut().insert(RESYNC, HeaderValue::from_static("gap"));
+                }
+                Ok(answer)
             }
             Route::Versions { name } => {
                 let after = params.position()?;

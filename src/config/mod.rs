@@ -8,6 +8,7 @@ mod advisories;
 mod edited;
 mod fields;
 mod folder;
+mod known_files;
 mod ownership;
 mod public;
 mod replace;
@@ -21,9 +22,9 @@ pub use advisories::{AdvisoryFeed, FeedOrigin};
 pub use fields::file_formats;
 pub use folder::read_file;
 pub use folder::{
-    Folder, KnownFiles, MAX_FILES, read_advisories, read_changed_overlays, read_evidence,
-    read_overlays,
+    Folder, MAX_FILES, read_advisories, read_changed_overlays, read_evidence, read_overlays,
 };
+pub use known_files::KnownFiles;
 pub use ownership::{ArtefactSettings, Github, OwnershipSettings, ProvenanceSettings};
 pub use public::{Contact, Public, PublicLimits, TlsFiles};
 pub use replace::{FolderLock, ReplaceError, lock_folder, refuse_link, replace_file};

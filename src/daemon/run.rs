@@ -125,28 +125,17 @@ pub async fn run(
             Ok(())
         }
     });
-    for (user, look) in looks {
-        let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
-        loops.keep(&format!("files of {user}"), move |stop| {
-            let outputs = (Arc::clone(&store), Arc::clone(&clock));
-            watch_files(user, Arc::clone(&look), outputs, stop)
-        });
-    }
+    loops.keep_files(looks, &services);
     let owing = Arc::clone(&services);
     loops.keep("facts", move |stop| {
         let (store, clock) = (Arc::clone(&owing.store), Arc::clone(&owing.clock));
         complete_facts(store, clock, owing.mirror.settling(), stop)
     });
-    let reserving = Arc::clone(&services.store);
-    loops.keep("reserve", move |stop| keep_reserve(Arc::clone(&reserving), stop));
+    loops.keep_store(&services);
     let pressed = Arc::clone(&services);
     loops.keep("connections", move |stop| {
         let (store, clock) = (Arc::clone(&pressed.store), Arc::clone(&pressed.clock));
         report_pressure(store, clock, Arc::clone(&pressed.pressure), stop)
-    });
-    let remembering = Arc::clone(&services);
-    loops.keep("history", move |stop| {
-        prune_history(Arc::clone(&remembering.store), Arc::clone(&remembering.clock), stop)
     });
     let rules = Arc::clone(&services);
     loops.keep("rules", move |stop| log_rule_effects(Arc::clone(&rules), stop));
@@ -315,6 +304,26 @@ struct Loops {
 }
 
 impl Loops {
+    fn keep_files(&mut self, looks: [(&'static str, Look); 4], services: &Services) {
+        for (user, look) in looks {
+            let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
+            self.keep(&format!("files of {user}"), move |stop| {
+                let outputs = (Arc::clone(&store), Arc::clone(&clock));
+                watch_files(user, Arc::clone(&look), outputs, stop)
+            });
+        }
+    }
+
+    /// Keeps the loops that look after the store itself.
+    fn keep_store(&mut self, services: &Services) {
+        let reserving = Arc::clone(&services.store);
+        self.keep("reserve", move |stop| keep_reserve(Arc::clone(&reserving), stop));
+        let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
+        self.keep("history", move |stop| {
+            prune_history(Arc::clone(&store), Arc::clone(&clock), stop)
+        });
+    }
+
     fn keep<W>(
         &mut self,
         name: &str,

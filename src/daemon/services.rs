@@ -17,8 +17,8 @@ use crate::advisory::{Hold, ReleaseRequest};
 use crate::alert::{Alert, AlertReport, NotAcknowledged};
 use crate::config::Settings;
 use crate::curation::PolicySnapshot;
-use crate::model::{Actor, Digest, reason};
-use crate::store::{Store, StoreError};
+use crate::model::{Actor, Digest, Timestamp, reason};
+use crate::store::{Gap, Store, StoreError};
 use crate::sync::{DecisionRequest, NotDecided};
 
 /// The handles of a daemon's services, for its servers and commands. Each service owns its state;
@@ -30,6 +30,8 @@ pub struct Services {
     pub clock: Arc<Clock>,
     /// The store's random word, shown to clients.
     pub epoch: String,
+    /// The times in which no daemon used the store.
+    pub(super) gaps: Vec<Gap>,
     /// The flags that its listeners set.
     pub pressure: Arc<Pressure>,
     pub(super) policy: Arc<Policy>,
@@ -60,6 +62,10 @@ impl Services {
         if let Err(error) = store.retire_views(&settings.views, clock.now()) {
             error!(reason = %reason(&error), "what removed views showed could not be hidden in the store");
         }
+        if let Err(error) = store.record_start(clock.now()) {
+            error!(reason = %reason(&error), "the start could not be recorded in the store");
+        }
+        let gaps = store.snapshot()?.gaps()?;
         let settings = Arc::new(settings);
         let policy = Arc::new(Policy::new(Arc::clone(&settings), overlays));
         let advisories = Advisories::new(
@@ -104,6 +110,7 @@ impl Services {
             store,
             clock,
             epoch,
+            gaps,
             pressure: Arc::default(),
             policy,
             advisories: Arc::new(advisories),
@@ -120,6 +127,12 @@ impl Services {
     /// Sets the function that counts dropped log lines for the status.
     pub(crate) fn count_dropped_log_lines(&self, count: fn() -> u64) {
         self.dropped_log_lines.get_or_init(|| count);
+    }
+
+    /// Returns true if changes since this time may be those of another history than the store has now.
+    #[must_use]
+    pub fn is_in_a_gap(&self, since: Timestamp) -> bool {
+        self.gaps.iter().any(|gap| gap.contains(since))
     }
 
     /// Returns the current generation, for the time that one request takes: without touching a

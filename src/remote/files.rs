@@ -55,7 +55,8 @@ impl PageSource for Files {
         let read = tokio::task::spawn_blocking(move || page(&path)).await;
         let Page { body, is_partial } =
             read.map_err(|error| failed(error.into()))?.map_err(|error| failed(error.into()))?;
-        Ok(FetchedPage { body: body.into(), date: None, epoch: None, is_partial })
+        let body = body.into();
+        Ok(FetchedPage { body, date: None, epoch: None, resync: false, is_partial })
     }
 
     async fn versions(&self, _: &Name) -> Result<Option<FetchedPage>, FetchFailure> {
@@ -258,7 +259,7 @@ mod tests {
         };
         write("a.json", r#"{"name":"a.b/c","version":"1"}"#);
         std::os::unix::fs::symlink("nowhere", folder.path().join("b.json")).expect("a link");
-        write("c.json", &"x".repeat(MAX_BYTES as usize));
+        write("c.json", &"x".repeat(usize::try_from(MAX_BYTES).expect("a size")));
         write("d.json", r#"{"name":"a.b/d","version":"1"}"#);
         let page = page(folder.path()).expect("a page");
         assert!(page.is_partial);

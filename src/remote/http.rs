@@ -117,8 +117,9 @@ impl Http {
         let date = date(response.headers());
         if response.status().is_success() {
             let epoch = epoch(response.headers());
+            let resync = response.headers().contains_key("vidimus-resync");
             let body = body(response, url).await?;
-            return Ok(FetchedPage { body, date, epoch, is_partial: false });
+            return Ok(FetchedPage { body, date, epoch, resync, is_partial: false });
         }
         let (status, retry_after) =
             (response.status().as_u16(), retry_after(response.headers(), date));

@@ -187,6 +187,7 @@ mod tests {
         store.snapshot().and_then(|snapshot| snapshot.epoch()).expect("an epoch")
     }
 
+    /// P33.
     #[test]
     fn copy_of_a_store_in_use_is_whole_and_returns_with_another_epoch() {
         let folder = tempfile::tempdir().expect("a folder");

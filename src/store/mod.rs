@@ -121,9 +121,11 @@ mod history;
 mod ledger;
 mod meta;
 mod outbox;
+mod package_users;
 mod policy;
 mod reserve;
 mod rows;
+mod runs;
 mod scans;
 mod snapshot;
 mod sync_runs;
@@ -133,7 +135,7 @@ mod upstream_status;
 mod verification;
 mod verify;
 
-pub use advisories::{KeptOwn, PackageUsers};
+pub use advisories::KeptOwn;
 pub use backup::{Backup, Restored, restore};
 pub use database::Store;
 pub use dirty::{DirtyNames, Evaluated, IngestMark};
@@ -144,8 +146,10 @@ pub use health::WriteFailure;
 pub use history::{NewEvents, NumberedEvent};
 pub use ledger::ViewChanges;
 pub use outbox::{DeadLetter, RecipientStatus};
+pub use package_users::PackageUsers;
 pub use policy::LastGood;
 pub use rows::Rows;
+pub use runs::Gap;
 pub use snapshot::Snapshot;
 pub use sync_runs::{
     Acceptance, Batch, Destination, Hold, Seen, SeenRows, StagedKind, StagedRow, missing_digest,

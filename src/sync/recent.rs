@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::safety_limits::NAMESPACE_CAP;
 use crate::model::{Digest, Name, Timestamp};
 
 const HOUR: Duration = Duration::from_hours(1);
+/// Maximum names of one namespace that count.
+pub(super) const NAMESPACE_CAP: u64 = 10;
 /// The windows, each with the multiple of the share of one run that it allows.
 pub(super) const WINDOWS: [(Duration, u64, &str); 2] =
     [(Duration::from_hours(24), 1, "24 hours"), (Duration::from_hours(7 * 24), 2, "7 days")];

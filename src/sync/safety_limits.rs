@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::recent::{ChangeKind, NamesBefore, RecentChanges, WINDOWS};
+use super::recent::{ChangeKind, NAMESPACE_CAP, NamesBefore, RecentChanges, WINDOWS};
 use crate::model::{Name, Timestamp};
 
 /// The bounds, with the reason for each default.
@@ -77,8 +77,6 @@ const FLOOR_DELETED: u64 = 4;
 const FLOOR_ROWS: u64 = 100;
 /// Up to this many new names, no share of growth is exceeded.
 const FLOOR_GROWTH: u64 = 100;
-/// Maximum names of one namespace that count.
-pub(super) const NAMESPACE_CAP: u64 = 10;
 
 /// The changes that a run would make to what is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -39,6 +39,8 @@ pub struct FetchedPage {
     pub date: Option<Timestamp>,
     /// The epoch of an upstream that has one.
     pub epoch: Option<Epoch>,
+    /// True if upstream says that changes since the time that was asked for are not those of its present history.
+    pub resync: bool,
     /// True if a part of what the upstream has could not be read: what is not seen is not absent.
     pub is_partial: bool,
 }

@@ -9,8 +9,10 @@ use vidimus::model::Timestamp;
 use vidimus::store::Store;
 use vidimus::sync::{Epoch, RunReport, SyncKind};
 
+use crate::support::daemon::{Daemon, Workplace};
 use crate::support::registry::Row;
 use crate::support::source::{Source, sync_at};
+use crate::support::upstream::Upstream;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -90,4 +92,45 @@ async fn another_epoch_in_the_middle_of_a_run_discards_the_run() {
     assert_eq!(snapshot.upstream("official").expect("a state").run, None, "it begins again");
     mirror.answer_with(["two", "two"]);
     assert_eq!(mirror.sync(3).await.expect("accepted").kind, SyncKind::Full);
+}
+
+#[tokio::test]
+async fn upstream_that_asks_for_a_resync_is_read_fully_at_once() {
+    let mirror = Mirror::new().await;
+    mirror.source.lock().resync = true;
+    assert_eq!(mirror.sync(1).await.expect("accepted").kind, SyncKind::Full);
+    mirror.source.lock().resync = false;
+    assert_ne!(mirror.sync(2).await.expect("accepted").kind, SyncKind::Full);
+}
+
+/// P33: a data folder that was put back from a copy has the epoch of the copy, and followers kept what it does not have.
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_of_the_time_between_a_copy_and_its_return_ask_for_a_resync() {
+    let upstream = Upstream::start([Row::new("com.example/tool", "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    place.approve("com.example/tool");
+    place.set_clock("2026-06-01T00:00:00Z");
+    let asked = async |daemon: &Daemon, since: &str| {
+        let answer = daemon.get(&format!("/v0.1/servers?updated_since={since}")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.header("vidimus-resync").to_owned()
+    };
+    let mut daemon = place.start().await;
+    daemon.lists(&["com.example/tool@1.0.0"]).await;
+    assert_eq!(asked(&daemon, "2026-06-01T00:00:00Z").await, "");
+    daemon.kill();
+    drop(daemon);
+    place.set_clock("2026-06-02T00:00:00Z");
+    let daemon = place.start().await;
+    daemon.lists(&["com.example/tool@1.0.0"]).await;
+    for (since, wanted) in [
+        ("1970-01-01T00:00:00Z", ""),
+        ("2026-05-31T23:00:00Z", ""),
+        ("2026-06-01T12:00:00Z", "gap"),
+        ("2026-06-02T00:00:00Z", "gap"),
+        ("2026-06-02T00:00:01Z", ""),
+    ] {
+        assert_eq!(asked(&daemon, since).await, wanted, "{since}");
+    }
+    assert_eq!(daemon.get("/v0.1/servers").await.header("vidimus-resync"), "");
 }

@@ -15,7 +15,7 @@ use crate::daemon::runtime::Clock;
 use crate::model::{Entry, Name, Timestamp};
 use crate::store::{Acceptance, Batch, Destination, Hold, Snapshot, Store, StoreError};
 use crate::sync::{
-    Change, Epoch, Failure, Kind, NameSize, RawPage, Row, RunReport, SyncKind, SyncRun,
+    Change, Failure, FetchedPage, Kind, NameSize, RawPage, Row, RunReport, SyncKind, SyncRun,
     UpstreamState, backdated_before, completed,
 };
 
@@ -139,7 +139,7 @@ impl<O: Observer> Ingest<O> {
         fetched: &Fetched,
     ) -> Result<u64, SyncFailure> {
         let now = self.clock.now();
-        self.follow_epoch(fetched.page.epoch.as_ref(), now)?;
+        self.follow_epoch(&fetched.page, now)?;
         self.run.saw_page(fetched.page.date, now);
         self.run.pages += 1;
         self.run.is_partial |= fetched.page.is_partial;
@@ -163,7 +163,8 @@ impl<O: Observer> Ingest<O> {
     }
 
     /// Fails a run that reads two stores, or in which another store of the upstream answers with changes.
-    fn follow_epoch(&mut self, seen: Option<&Epoch>, now: Timestamp) -> Result<(), SyncFailure> {
+    fn follow_epoch(&mut self, page: &FetchedPage, now: Timestamp) -> Result<(), SyncFailure> {
+        let seen = page.epoch.as_ref();
         let is_first = self.run.pages == 0 || self.run.epoch.is_none();
         if is_first {
             self.run.epoch = seen.cloned();
@@ -171,7 +172,7 @@ impl<O: Observer> Ingest<O> {
             return Err(SyncFailure::TwoStores);
         }
         let reads_changes = self.run.kind != SyncKind::Full;
-        if reads_changes && self.state.epoch.is_replaced_by(seen, now) {
+        if reads_changes && (page.resync || self.state.epoch.is_replaced_by(seen, now)) {
             return Err(SyncFailure::Replaced);
         }
         Ok(())

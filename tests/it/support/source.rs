@@ -23,6 +23,8 @@ pub(crate) struct Registry {
     pub(crate) now: i64,
     /// The epoch of the first page, and of later ones.
     pub(crate) epochs: [Option<Epoch>; 2],
+    /// True if changes are answered as those of another history.
+    pub(crate) resync: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -60,12 +62,9 @@ impl PageSource for Source {
         let items: Vec<String> = rows.iter().map(|row| row.item()).collect();
         let body = format!(r#"{{"servers":[{}],"metadata":{{"count":0{next}}}}}"#, items.join(","));
         let epoch = registry.epochs[usize::from(request.cursor.is_some())].clone();
-        Ok(FetchedPage {
-            body: Bytes::from(body),
-            date: Some(minute(registry.now)),
-            epoch,
-            is_partial: false,
-        })
+        let (body, date) = (Bytes::from(body), Some(minute(registry.now)));
+        let resync = registry.resync && request.updated_since.is_some();
+        Ok(FetchedPage { body, date, epoch, resync, is_partial: false })
     }
 
     async fn versions(&self, _: &Name) -> Result<Option<FetchedPage>, FetchFailure> {
