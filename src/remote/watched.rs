@@ -25,12 +25,12 @@ pub struct Watched<T> {
     seen: Mutex<Seen>,
 }
 
-/// What looks at files found: a change counts when two looks in a row found it, since a file may be half-written.
+/// The findings of looks at files: a change counts when two looks in a row found it, since a file may be half-written.
 #[derive(Debug)]
 pub struct Seen {
-    /// What is in use; `None` if a file could not be read.
+    /// The content in use; `None` if a file could not be read.
     in_use: Option<Digest>,
-    /// What the last look found.
+    /// The content that the last look found.
     last: Option<Digest>,
 }
 
