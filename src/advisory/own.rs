@@ -12,7 +12,7 @@ use super::fields::{ADVISORY, AFFECTED, EVENT, PACKAGE, RANGE, SEVERITY, VIDIMUS
 use super::hold::{EarlierText, Hold};
 use super::range::Event;
 use super::raw::{RawAdvisory, RawAffected, RawRange};
-use super::record::{Advisory, Effect};
+use super::record::{Advisory, Affected, Effect};
 use crate::lint::{Fields, Finding, Kind, Node, Place, Reader, Source, parse_yaml};
 use crate::model::{Digest, Name};
 use crate::overlay::NamePattern;
@@ -87,6 +87,19 @@ impl OwnAdvisory {
     pub fn names_only_servers(&self) -> bool {
         let Self { advisory, hosts, repositories, .. } = self;
         advisory.affected.is_empty() && hosts.is_empty() && repositories.is_empty()
+    }
+
+    /// Returns true for a report of malicious code in one package, or in versions that it lists: it is never on hold.
+    #[must_use]
+    pub fn is_definite_report(&self) -> bool {
+        let Self { advisory, servers, hosts, repositories, .. } = self;
+        let lists =
+            |affected: &Affected| affected.ranges.is_empty() && !affected.versions.is_empty();
+        advisory.is_malicious()
+            && servers.is_empty()
+            && hosts.is_empty()
+            && repositories.is_empty()
+            && (advisory.packages == 1 || advisory.affected.iter().all(lists))
     }
 
     /// Returns true if it selects the name, in any spelling that a client could confuse.

@@ -368,6 +368,36 @@ fn own_advisory_names_packages_servers_hosts_and_repositories() {
 }
 
 #[rstest::rstest]
+#[case(
+    "id: MAL-1\naffected: [{package: {ecosystem: npm, name: x}}]\nvidimus: {action: hide}\n",
+    true
+)]
+#[case(
+    "id: EX-1\naffected: [{package: {ecosystem: npm, name: x}}]\nvidimus: {action: hide}\n",
+    false
+)]
+#[case(
+    "id: MAL-1\naffected: [{package: {ecosystem: npm, name: x}}]\nvidimus: {action: hide, servers: [a.b/c]}\n",
+    false
+)]
+#[case(
+    "id: MAL-1\naffected: [{package: {ecosystem: npm, name: x}, versions: [1.0.0]}, {package: {ecosystem: npm, name: y}, versions: [1.0.0]}]\n",
+    true
+)]
+#[case(
+    "id: MAL-1\naffected: [{package: {ecosystem: npm, name: x}}, {package: {ecosystem: npm, name: y}}]\n",
+    false
+)]
+fn report_of_malicious_code_in_one_package_or_listed_versions_is_definite(
+    #[case] text: &str,
+    #[case] is_definite: bool,
+) {
+    let (read, findings) = own(text);
+    assert_eq!(findings, [""; 0]);
+    assert_eq!(read[0].is_definite_report(), is_definite);
+}
+
+#[rstest::rstest]
 #[case("id: X\n", "a.yaml:1:1: an advisory that concerns nothing")]
 #[case("vidimus: {servers: [a.b/c]}\n", "a.yaml:1:1: an advisory without an `id`")]
 #[case("id: X\nseverty: high\n", "a.yaml:2:1: unknown key `severty`; did you mean `severity`?")]

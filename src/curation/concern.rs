@@ -164,10 +164,10 @@ fn own_concern<'a>(
         return Some((own.action, About::Repository(url)));
     }
     let of_packages = packages.iter().filter_map(|package| {
-        let (_, about) = about(&own.advisory, package)?;
-        // A version that is not known never hides what is served.
+        let (effect, about) = about(&own.advisory, package)?;
+        // A version that is not known never hides what is served. A report of malicious code hides by its id too.
         let is_certain = matches!(about, About::Package { matched: Match::Certain, .. });
-        Some((if is_certain { own.action } else { Effect::Alert }, about))
+        Some((if is_certain { own.action.min(effect) } else { Effect::Alert }, about))
     });
     of_packages.min_by_key(|(effect, _)| *effect)
 }

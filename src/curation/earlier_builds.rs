@@ -56,6 +56,28 @@ pub(super) fn compare_with_earlier_builds(versions: Vec<VersionPackages<'_, '_>>
     }
 }
 
+/// Returns true if a package was verified in the version that a reviewer saw, and is unsigned or built elsewhere in another
+/// one.
+pub(super) fn has_lost_provenance(
+    reviewed: &[EntryPackage<'_>],
+    later: &[EntryPackage<'_>],
+) -> bool {
+    let builds = reviewed.iter().filter_map(|package| {
+        let (key, _) = package.recorded?;
+        match &package.provenance.as_ref()?.verdict {
+            Verdict::Verified(build) => Some((without_version(key), build)),
+            _ => None,
+        }
+    });
+    builds.into_iter().any(|(package, build)| {
+        later.iter().any(|other| {
+            let is_same = other.recorded.is_some_and(|(key, _)| without_version(key) == package);
+            let verdict = other.provenance.as_ref().map(|found| &found.verdict);
+            is_same && verdict.is_some_and(|verdict| drift(build, verdict).is_some())
+        })
+    })
+}
+
 fn without_version(key: &PackageKey) -> (String, String, String) {
     let base = key.base().map(String::from).unwrap_or_default();
     (key.kind().to_owned(), base, key.identifier().to_owned())

@@ -75,6 +75,7 @@ const fn not_followed(why: NotBenign) -> &'static str {
         NotBenign::UnknownSchema => "not-followed: unknown-schema",
         NotBenign::RichText => "not-followed: rich-text",
         NotBenign::PackageNotExact => "not-followed: package-not-exact",
+        NotBenign::ProvenanceLost => "not-followed: provenance-lost",
         NotBenign::NotVerified => "not-followed: not-verified",
         NotBenign::LookalikeAlert => "not-followed: lookalike-alert",
     }

@@ -5,9 +5,10 @@ use super::authority::{Authorities, Authority};
 use super::concern::Concern;
 use super::conditions::Judgement;
 use super::dossier::{ContentHead, Dossier, DossierRow};
+use super::earlier_builds::has_lost_provenance;
 use super::evidence::Evidence;
 use super::facts::ContentFacts;
-use super::follow::Later;
+use super::follow::{Later, reference_in};
 use super::ownership::{Claimed, OwnershipEvidence};
 use super::policy::PolicySnapshot;
 use super::reach::Reach;
@@ -260,13 +261,25 @@ impl<'a> GateInput<'a, '_> {
         }
     }
 
+    /// Returns true if a package was verified in the reference of an approval, and is unsigned or built elsewhere here.
+    fn lost_provenance(&self, follow: &Follow) -> bool {
+        let (dossier, policy) = (self.dossier, self.policy);
+        let reference = follow.reference.as_ref();
+        let reviewed = reference.and_then(|reference| reference_in(dossier, reference));
+        reviewed.is_some_and(|(_, content)| {
+            let reviewed = EntryPackage::of_content(content, dossier, policy, self.rules);
+            has_lost_provenance(&reviewed, self.packages)
+        })
+    }
+
     /// Passes a version that is benign beside the reference of its approval, after the cooldown.
     fn evaluate_follow(&self, rule: &'a Rule, follow: &'a Follow) -> Outcome<'a> {
         let (dossier, content) = (self.dossier, self.content);
         let rules = self.of_name;
         let (version, head) = (&self.row.version, self.head);
         let later = Later { dossier, rules, follow, version, content, head };
-        let objection = later.objection().or_else(|| {
+        let lost = || self.lost_provenance(follow).then_some(NotBenign::ProvenanceLost);
+        let objection = later.objection().or_else(lost).or_else(|| {
             if self.claimed.admits_unseen() {
                 self.open_lookalike().map(|_| NotBenign::LookalikeAlert)
             } else {

@@ -47,10 +47,10 @@ fn unproven<'a>(package: &EntryPackage<'a>, policy: &PolicySnapshot) -> Option<U
     let demanded = package.demanded?;
     let verdict = package.provenance.as_ref().map(|found| &found.verdict);
     let found = match verdict {
+        Some(Verdict::Failed { .. }) => FoundProvenance::Failed,
         _ if !package.is_checkable() => FoundProvenance::Uncheckable,
         Some(Verdict::Verified(_)) => return None,
         Some(Verdict::Unsigned) => FoundProvenance::Unsigned,
-        Some(Verdict::Failed { .. }) => FoundProvenance::Failed,
         _ if package.recorded.is_some() => FoundProvenance::NoAnswer,
         _ if package.facts.key(policy).is_some() => FoundProvenance::NotLooked,
         _ => FoundProvenance::NoRegistry,

@@ -24,6 +24,8 @@ pub enum NotBenign {
     /// The title or the description gained a link, a line break or an invisible character.
     RichText,
     PackageNotExact,
+    /// A package was verified in an earlier version, and is unsigned or built elsewhere in this one.
+    ProvenanceLost,
     /// The namespace is not verified, or nothing since the content came confirms it.
     NotVerified,
     LookalikeAlert,
@@ -54,6 +56,9 @@ impl fmt::Display for NotBenign {
                 "its title or description gained a link, a line break or an invisible character"
             }
             Self::PackageNotExact => "a package names no exact version or digest",
+            Self::ProvenanceLost => {
+                "a package that was verified before is unsigned, or built by another repository or workflow"
+            }
             Self::NotVerified => "its namespace was not verified after it arrived",
             Self::LookalikeAlert => {
                 "an open lookalike alert, or a comparison that is still to come"

@@ -113,6 +113,7 @@ impl fmt::Display for Drift {
         let text = |called: &Option<String>| called.clone().unwrap_or_else(|| "none".to_owned());
         match self {
             Self::Unsigned => f.write_str("verified before, and unsigned now"),
+            Self::Failed => f.write_str("verified before, and its attestation fails now"),
             Self::Repository { before, now } => changed("repository", before, now),
             Self::Workflow { before, now } => changed("workflow", before, now),
             Self::Called { before, now } => {

@@ -24,14 +24,14 @@ pub struct AttestationRecord {
 }
 
 impl AttestationRecord {
-    /// Returns the record after another look: no answer changes no evidence.
+    /// Returns the record after another look: no answer changes no evidence, and none is verified under another trust by it.
     #[must_use]
     pub fn after(before: Option<Self>, evidence: Evidence, trust: Digest) -> Self {
         let Some(before) = before else {
             return Self { evidence, earlier: Vec::new(), trust };
         };
         if matches!(evidence, Evidence::Unavailable) {
-            return Self { trust, ..before };
+            return before;
         }
         before.replaced_by(evidence, trust)
     }

@@ -429,7 +429,14 @@ fn another_repository_or_workflow_after_a_verified_build_is_drift() {
     assert!(matches!(called, Some(Drift::Called { .. })), "{called:?}");
     assert_eq!(drift(&before, &Verdict::Unsigned), Some(Drift::Unsigned));
     assert_eq!(drift(&before, &Verdict::Unavailable), None);
-    assert_eq!(drift(&before, &Verdict::Failed { reason: Failure::NoSource }), None);
+    assert_eq!(drift(&before, &Verdict::Failed { reason: Failure::NoSource }), Some(Drift::Failed));
+    let (expected, built_from) = (before.repository.clone(), "https://github.com/evil/x".into());
+    let other = Verdict::Failed { reason: Failure::OtherRepository { expected, built_from } };
+    let moved = drift(&before, &other);
+    assert!(
+        matches!(&moved, Some(Drift::Repository { now, .. }) if now == "https://github.com/evil/x"),
+        "{moved:?}"
+    );
 }
 
 #[test]

@@ -221,7 +221,12 @@ impl Snapshot {
         for (kind, identifier) in packages {
             let Some(key) = EcosystemPackage::of_entry(kind, identifier) else { continue };
             if self.advised.contains(key.short_hash(), || self.advised_hashes())? {
-                found.extend(self.about_package(&key)?);
+                let about = self.about_package(&key)?;
+                if about.len() > MAX_READ {
+                    let what = "an index of advisories (one package has more than 10,000 of them)";
+                    dossier.damaged.push(Damage { what, key: key.to_string() });
+                }
+                found.extend(about);
             }
         }
         let read = self.read_advisories(found, MAX_BYTES_READ, &mut dossier.damaged)?;
@@ -261,7 +266,7 @@ impl Snapshot {
         Ok(read)
     }
 
-    /// Returns the feeds and ids of the advisories about a package.
+    /// Returns the feeds and ids of the advisories about a package, one more than are read at most.
     pub(super) fn about_package(
         &self,
         key: &EcosystemPackage,
@@ -270,7 +275,7 @@ impl Snapshot {
         let end = after(package);
         let range = (ecosystem, package, "")..(ecosystem, end.as_str(), "");
         let mut found = Vec::new();
-        for row in self.tables.advised_packages()?.range(range)?.take(MAX_READ) {
+        for row in self.tables.advised_packages()?.range(range)?.take(MAX_READ + 1) {
             let (key, _) = row?;
             let by = key.value().2.split_once(' ');
             found.extend(by.map(|(feed, id)| (feed.to_owned(), id.to_owned())));

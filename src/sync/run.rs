@@ -495,11 +495,11 @@ mod tests {
     /// P3.
     #[test]
     fn incremental_sync_never_moves_the_watermark_back_and_full_sync_does() {
-        let future = at("2030-01-01T00:00:00Z");
-        let known = UpstreamState { watermark: Some(future), ..UpstreamState::default() };
+        let since = at("2026-05-01T00:05:00Z");
+        let known = UpstreamState { watermark: Some(since), ..UpstreamState::default() };
         let date = Some("2026-05-01T00:10:00Z");
-        let state = accepted(SyncKind::Incremental { since: future }, date, &known);
-        assert_eq!(state.watermark, Some(future));
+        let state = accepted(SyncKind::Incremental { since }, date, &known);
+        assert_eq!(state.watermark, Some(since));
         let state = accepted(SyncKind::Full, date, &known);
         assert_eq!(state.watermark, Some(at("2026-05-01T00:00:00Z")));
     }

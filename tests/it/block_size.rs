@@ -40,7 +40,8 @@ fn facts(now: Timestamp) -> Facts {
     let rules = set.rules_for(&name);
     let policy = rules.effective(&version, "official");
     assert!(policy.approval.is_some(), "{policy:?}");
-    Facts::new(&SmolStr::new("official"), &policy, Some("unverified"), None, &[], &[])
+    let facts = Facts::new(&SmolStr::new("official"), &policy, Some("unverified"), None, &[], &[]);
+    facts.of_latest_upstream(true)
 }
 
 /// Renders items with all facts.

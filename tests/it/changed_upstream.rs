@@ -192,42 +192,44 @@ async fn deletions_beyond_the_limit_are_on_hold_by_name_and_delay_no_others() {
     for version in 0..6 {
         delete("com.n000/tool", &format!("1.0.{version}"));
     }
-    for index in 1..6 {
-        delete(&format!("com.n{index:03}/tool"), "1.0.0");
-    }
-    assert_eq!(place.json(&["sync", "--json"])["runs"][0]["onHold"], Value::Null);
-    daemon.serves(24).await;
     for index in 10..17 {
         delete(&format!("com.n{index:03}/tool"), "1.0.0");
     }
     upstream.put(Row::new("com.fresh/tool", "1.0.0").published(&crate::support::registry::now()));
     let run = place.json(&["sync", "--json"]);
     let limit = run["runs"][0]["onHold"][0].as_str().expect("an exceeded limit");
-    assert!(limit.starts_with("7 of 24 served names would be deleted"), "{limit}");
+    assert!(limit.starts_with("8 of 30 served names would be deleted"), "{limit}");
     place.review_again("policy.yaml", "com.fresh/tool").await;
-    daemon.serves(21).await;
+    daemon.serves(25).await;
     let raised = place.json(&["alerts", "--kind", "on-hold", "--json"]);
     assert_eq!(raised[0]["served"], true, "{raised}");
-    let on_hold = names(&listed(&place));
-    assert_eq!(on_hold, ["com.n014/tool", "com.n015/tool", "com.n016/tool"]);
-    // Another deletion does not wait, and what waits is not counted again.
+    let mut on_hold = names(&listed(&place));
+    assert_eq!(on_hold, ["com.n015/tool", "com.n016/tool"]);
+    // What waits is not counted again; but the deletions of this day are spent.
     delete("com.n020/tool", "1.0.0");
-    place.json(&["sync", "--json"]);
-    daemon.serves(20).await;
+    let run = place.json(&["sync", "--json"]);
+    let limit = run["runs"][0]["onHold"][0].as_str().expect("an exceeded limit");
+    assert!(limit.starts_with("7 of 30 names were deleted within 24 hours"), "{limit}");
+    daemon.serves(25).await;
+    on_hold.push("com.n020/tool".to_owned());
     assert_eq!(names(&listed(&place)), on_hold);
 
-    let one = place.json(&["sync", "--show", "official", "--only", "com.n014/tool", "--json"]);
-    let released = decide(&place, "release", &one, &["--only", "com.n014/tool"]);
+    let one = place.json(&["sync", "--show", "official", "--only", "com.n015/tool", "--json"]);
+    let released = decide(&place, "release", &one, &["--only", "com.n015/tool"]);
     assert_eq!(released.status.code(), Some(0), "{}", text(&released.stderr));
-    daemon.serves(19).await;
+    daemon.serves(24).await;
     let set = listed(&place);
     assert_eq!(names(&set), on_hold[1..]);
     let discarded = decide(&place, "discard", &set, &[]);
     assert_eq!(discarded.status.code(), Some(0), "{}", text(&discarded.stderr));
+    // A decision begins the day again.
+    delete("com.n021/tool", "1.0.0");
+    place.json(&["sync", "--json"]);
+    daemon.serves(23).await;
     upstream.set_date("Fri, 01 Jan 2100 00:00:00 GMT");
     full_sync(&place);
     place.json(&["sync", "--json"]);
-    daemon.serves(19).await;
+    daemon.serves(23).await;
     let official = &place.json(&["status", "--json"])["upstreams"][0];
     assert_eq!(official["onHold"], Value::Null, "discarded changes are not put on hold again");
     let watermark = &official["watermark"];

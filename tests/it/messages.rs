@@ -95,6 +95,7 @@ fn messages_of_alerts_are_those_of_the_snapshot() {
         NotBenign::UnknownSchema,
         NotBenign::RichText,
         NotBenign::PackageNotExact,
+        NotBenign::ProvenanceLost,
         NotBenign::NotVerified,
         NotBenign::LookalikeAlert,
     ];

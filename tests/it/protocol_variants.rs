@@ -136,16 +136,3 @@ async fn page_above_its_limit_is_asked_for_with_fewer_rows() {
     assert_eq!(refused.load(Ordering::Relaxed), 2);
     assert!(upstream.paths().iter().any(|path| path.contains("limit=2")));
 }
-
-/// In some languages a list without rows is null.
-#[tokio::test(flavor = "multi_thread")]
-async fn list_without_rows_may_be_null() {
-    let upstream = Upstream::start(rows(2)).await;
-    let place = place(&upstream);
-    sync(&place).expect("a run");
-    upstream.misbehave(|path| {
-        path.contains("updated_since")
-            .then(|| Body::from(r#"{"servers":null,"metadata":{"count":0}}"#).into_response())
-    });
-    assert!(sync(&place).expect("a run")["kind"]["incremental"].is_object());
-}

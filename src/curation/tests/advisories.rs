@@ -103,6 +103,22 @@ fn own_advisory_hides_what_it_names(#[case] concerned: &str, #[case] why: &str) 
     }
 }
 
+/// A report of malicious code hides by its id, whatever its action says.
+#[rstest::rstest]
+#[case("MAL-EX-1", "", false)]
+#[case("MAL-EX-1", "vidimus: {action: alert}\n", false)]
+#[case("EX-1", "", true)]
+fn own_report_of_malicious_code_hides(
+    #[case] id: &str,
+    #[case] more: &str,
+    #[case] is_served: bool,
+) {
+    let affected = "affected: [{package: {ecosystem: PyPI, name: example-tool}}]";
+    let own = own(&format!("id: {id}\n{affected}\n{more}"));
+    let policy = approving("").with_advisories(Arc::new(own));
+    assert_eq!(outcome(&advised(&[]), &policy, now()).0, is_served);
+}
+
 #[rstest::rstest]
 #[case("https://mcp.example.net:8443/x")]
 #[case("https://MCP.example.net./x")]

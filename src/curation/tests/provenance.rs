@@ -4,15 +4,15 @@ use std::time::Duration;
 use rstest::rstest;
 use url::Url;
 
-use super::fixtures::{JANUARY, at, dossier, head, overlays, policy, row, visible};
+use super::fixtures::{JANUARY, at, dossier, head, overlays, policy, row, upstream, visible, with};
 use crate::artefact::{
     Algorithm, Checksum, FileAttestations, PackageLookup, PackageRecord, StatedFile,
 };
 use crate::curation::{
-    Choice, ContentFacts, Dossier, Gate, PolicySnapshot, ProvenanceEvidence, ProvenancePolicy,
-    Screening, Seen, TypeDemands, evaluate,
+    Choice, ContentFacts, Dossier, EntryEvaluation, Gate, OwnershipPolicy, PolicySnapshot,
+    ProvenanceEvidence, ProvenancePolicy, Screening, Seen, TypeDemands, evaluate,
 };
-use crate::model::{Digest, Status, Timestamp};
+use crate::model::{Digest, NotBenign, Status, Timestamp};
 use crate::overlay::ProvenanceDemand;
 use crate::ownership::PackageRegistries;
 use crate::provenance::{
@@ -123,6 +123,44 @@ fn version_is_compared_with_the_verified_one_before_it() {
     assert_eq!(drifts, [None, None, None, Some(Drift::Unsigned), Some(moved), None]);
 }
 
+/// A release that another workflow built is not followed, and neither is the next one of that workflow.
+#[test]
+fn version_that_lost_the_provenance_of_the_reference_is_not_followed() {
+    let name = "com.example/tool";
+    let dossier = versions(
+        name,
+        &[
+            ("1.0.0", vec![built("1.0.0", "release.yml", "7")]),
+            ("1.0.1", vec![built("1.0.1", "release.yml", "7")]),
+            ("1.0.2", Vec::new()),
+            ("1.0.3", vec![built("1.0.3", "other.yml", "7")]),
+            ("1.0.4", vec![built("1.0.4", "other.yml", "7")]),
+        ],
+    );
+    let digest = dossier.rows[0].content.head.received;
+    let text = format!(
+        "servers: [{{name: {name}, approval: {{state: approved, reviewed: 2025-12-01, follow: benign, \
+         reference: {{version: 1.0.0, digest: '{digest}'}}}}}}]"
+    );
+    let mut policy = with(
+        overlays(&text, now()),
+        vec![upstream("official", 1, false)],
+        OwnershipPolicy::default(),
+    );
+    policy.withhold = false;
+    let policy = policy.with_asked_registries(with_registry().asked);
+    let screening = Screening::default();
+    let evaluation = evaluate(&dossier, &policy, &screening, now());
+    let why = |entry: &EntryEvaluation<'_>| match entry.hidden_by() {
+        Some((_, crate::curation::Evidence::NotFollowed { why, .. })) => Some(*why),
+        _ => None,
+    };
+    let why: Vec<_> = evaluation.entries.iter().map(why).collect();
+    let lost = Some(NotBenign::ProvenanceLost);
+    assert_eq!(why[2..], [lost, lost, lost]);
+    assert_ne!(why[1], lost);
+}
+
 /// A tag is moved without a broken promise, and who builds the image is compared all the same.
 #[test]
 fn image_under_a_moved_tag_is_compared_with_the_build_before() {
@@ -172,7 +210,7 @@ fn image_under_a_moved_tag_is_compared_with_the_build_before() {
     assert!(matches!(other, ("verified", Some(Drift::Workflow { .. }))), "{other:?}");
     // The attestation of the content before says nothing of this one.
     let stale = looks(vec![first(), (2, of(vec![signed(1, "release.yml")]))]);
-    assert_eq!(stale, ("failed", None));
+    assert_eq!(stale, ("failed", Some(Drift::Failed)));
 }
 
 #[test]

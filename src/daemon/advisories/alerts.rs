@@ -4,7 +4,7 @@ use crate::advisory::{FeedState, OwnAdvisories};
 use crate::alert::{AlertKind, Evidence, Figure, ReportedAlert};
 use crate::config::AdvisoryFeed;
 use crate::daemon::runtime::{Clock, report_alerts};
-use crate::lint::Finding;
+use crate::lint::{Finding, Severity};
 use crate::model::Timestamp;
 use crate::store::Store;
 
@@ -54,8 +54,9 @@ fn of_feed(feed: &AdvisoryFeed, state: &FeedState, now: Timestamp) -> Vec<Report
 /// Raises or resolves the alerts about the advisories of the organisation.
 pub(super) fn report_own(store: &Store, clock: &Clock, own: &OwnAdvisories, findings: &[Finding]) {
     let text = |finding: &Finding| Evidence::from(finding.to_string());
-    let unreadable = (!findings.is_empty()).then(|| {
-        let items = findings.iter().map(text);
+    let errors = || findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let unreadable = errors().next().map(|_| {
+        let items = errors().map(text);
         ReportedAlert::new(AlertKind::AdvisoriesUnreadable, "advisories", items)
     });
     let on_hold = own.advisories.iter().filter(|advisory| own.is_on_hold(advisory));

@@ -99,6 +99,7 @@ pub(super) fn judge(
     holds.retain(|digest, hold| hold.note(present.contains(digest), now));
     let is_new = |own: &&OwnAdvisory| {
         own.action == Action::Hide
+            && !own.is_definite_report()
             && own.advisory.withdrawn.is_none()
             && !known.contains(&own.digest)
             && !holds.contains_key(&own.digest)

@@ -63,7 +63,8 @@ struct Progress<'r, 'a> {
     stored: Option<Snapshot>,
     flushed_at: Instant,
     /// Hashes of the ids whose stored advisory affects something that the document does not: that waits for the end.
-    narrower: HashSet<u64>,
+    /// With the packages that have too many advisories without it.
+    narrower: HashMap<u64, BTreeSet<EcosystemPackage>>,
     changed: HashSet<u64>,
     users: Option<PackageUsers>,
 }
@@ -98,7 +99,7 @@ impl Reading<'_> {
             batch_bytes: 0,
             stored: None,
             flushed_at: (self.moment)(),
-            narrower: HashSet::new(),
+            narrower: HashMap::new(),
             changed: HashSet::new(),
             users: None,
         };
@@ -174,7 +175,7 @@ impl Progress<'_, '_> {
         // What does not decode is replaced at once.
         let stored = self.stored()?.advisory_of(feed, &advisory.id).unwrap_or_default();
         if stored.is_some_and(|stored| !advisory.covers(&stored)) {
-            self.narrower.insert(hash);
+            self.narrower.insert(hash, full);
         } else {
             self.batch.push(advisory);
         }
@@ -271,10 +272,10 @@ impl Progress<'_, '_> {
         content.for_each(|_, document| -> Result<(), ReadingError> {
             self.reading.go_on()?;
             let Ok(json) = document else { return Ok(()) };
-            let is_narrower = |advisory: &Advisory| {
-                self.narrower.remove(&self.hasher.hash_one(advisory.id.as_str()))
-            };
-            if let Some(advisory) = read_osv(json).ok().filter(is_narrower) {
+            let Ok(mut advisory) = read_osv(json) else { return Ok(()) };
+            let hash = self.hasher.hash_one(advisory.id.as_str());
+            if let Some(full) = self.narrower.remove(&hash) {
+                advisory.affected.retain(|affected| !full.contains(&affected.key()));
                 self.batch_bytes += json.len();
                 self.batch.push(advisory.at(self.reading.now));
             }

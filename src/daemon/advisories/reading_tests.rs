@@ -105,6 +105,21 @@ fn very_many_advisories_about_one_package_are_cut_and_do_not_displace_malicious_
 }
 
 #[test]
+fn advisory_that_is_narrowed_finds_no_room_in_a_full_package() {
+    let scene = Scene::new();
+    let both = r#"{"id":"Z-1","affected":[{"package":{"ecosystem":"npm","name":"x"}},{"package":{"ecosystem":"npm","name":"y"}}]}"#;
+    scene.put("z.json", both);
+    let before = scene.read(&FeedState::default()).expect("read");
+    for number in 0..MAX_PER_PACKAGE {
+        scene.put_advisory(&format!("a{number:05}.json"), &format!("A-{number}"), "npm", "x");
+    }
+    scene.read(&before).expect("read");
+    let affected = scene.stored("Z-1").expect("kept").affected;
+    let packages: Vec<&str> = affected.iter().map(|affected| affected.package.as_str()).collect();
+    assert_eq!(packages, ["y"]);
+}
+
+#[test]
 fn reading_removes_only_at_its_end_and_only_what_no_document_may_be_about() {
     let scene = Scene::new();
     for id in ["A-1", "A-2", "A-3", "A-4"] {

@@ -138,7 +138,9 @@ impl Feeds {
             Ok(state) => (state, true),
             Err(ReadingError::Stopped) => return Ok(false),
             Err(error) => {
-                let shrunk = matches!(error, ReadingError::Shrunk { .. });
+                // An error says nothing about what was lost.
+                let was_shrunk = before.failure.as_ref().is_some_and(|failure| failure.shrunk);
+                let shrunk = was_shrunk || matches!(error, ReadingError::Shrunk { .. });
                 let failure = FeedFailure { at: now, reason: reason(&error), shrunk };
                 warn!(
                     feed = feed.name,

@@ -86,7 +86,8 @@ pub(in crate::daemon) fn readable(
         // It is optional.
         return (Vec::new(), Vec::new());
     }
-    if sources.is_empty() && findings.is_empty() && !kept.is_empty() {
+    // Also beside files of another kind, which a lost mount or a half-done deployment leaves.
+    if sources.is_empty() && !kept.is_empty() {
         let place = Source::new(path.to_string_lossy(), "").start();
         findings.push(Finding::error(&place, "the folder became empty", advice));
     }
@@ -113,4 +114,31 @@ pub(in crate::daemon) fn readable(
 pub(in crate::daemon) fn files_with_errors(findings: &[Finding]) -> BTreeSet<String> {
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
     errors.map(|finding| finding.place.source.file.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A lost mount leaves an empty folder, perhaps with files of another kind.
+    #[rstest::rstest]
+    #[case(&[])]
+    #[case(&[".gitkeep"])]
+    #[case(&["notes.txt"])]
+    fn folder_that_loses_its_files_ends_nothing(#[case] others: &[&str]) {
+        let folder = tempfile::tempdir().expect("a folder");
+        for file in others {
+            std::fs::write(folder.path().join(file), "text").expect("written");
+        }
+        let read = crate::config::read_advisories(
+            folder.path(),
+            &mut KnownFiles::new(),
+            std::time::UNIX_EPOCH,
+        );
+        let kept = [Source::new("a.yaml", "id: A\n")];
+        let (sources, findings) = readable(folder.path(), read, &kept, "advice");
+        assert_eq!(sources, kept);
+        let empty = |finding: &Finding| finding.to_string().contains("the folder became empty");
+        assert!(findings.iter().any(empty), "{findings:?}");
+    }
 }

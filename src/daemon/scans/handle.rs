@@ -8,7 +8,7 @@ use crate::alert::{AlertKind, Evidence, ReportedAlert};
 use crate::config::{Folder, Settings};
 use crate::daemon::policy::Policy;
 use crate::daemon::runtime::{Clock, report_alerts};
-use crate::lint::Finding;
+use crate::lint::{Finding, Severity};
 use crate::model::reason;
 use crate::store::{Store, StoreError};
 
@@ -57,8 +57,9 @@ impl Scans {
 
 /// Raises or resolves the alert about files that cannot be read.
 fn report(store: &Store, clock: &Clock, findings: &[Finding]) {
-    let unreadable = (!findings.is_empty()).then(|| {
-        let items = findings.iter().map(|finding| Evidence::from(finding.to_string()));
+    let errors = || findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let unreadable = errors().next().map(|_| {
+        let items = errors().map(|finding| Evidence::from(finding.to_string()));
         ReportedAlert::new(AlertKind::EvidenceUnreadable, "evidence", items)
     });
     report_alerts(store, clock, SOURCE, unreadable.into_iter().collect::<Vec<_>>());
