@@ -187,24 +187,29 @@ async fn compare_with_names(
     let mut coverage = Coverage::of(&overlays.set);
     names.iter().for_each(|name| coverage.see(name));
     let mut findings = coverage.warnings();
-    let is_reported: BTreeSet<String> =
-        findings.iter().map(|finding| finding.place.to_string()).collect();
     let mut by_selector: BTreeMap<&str, Vec<&RuleEffect>> = BTreeMap::new();
     for effect in &effects {
         by_selector.entry(&effect.selector).or_default().push(effect);
     }
-    findings.extend(overlays.set.rules().iter().filter_map(|rule| {
+    for rule in overlays.set.rules() {
         let place = rule.place.to_string();
-        if is_reported.contains(&place) {
-            return None;
-        }
         // The daemon may know the folder by another path.
         let place_in_folder = in_folder(settings, &place);
-        let same = by_selector.get(rule.selector().as_str())?;
-        let effect = same.iter().find(|effect| effect.place.ends_with(&place_in_folder))?;
-        let (found, allowed) = effect.surprise()?;
-        Some(Finding::warning(&rule.place, found, allowed))
-    }));
+        let selector = rule.selector();
+        let same = by_selector.get(selector.as_str()).into_iter().flatten();
+        let mut same = same.filter(|effect| effect.place.ends_with(&place_in_folder));
+        let Some(effect) = same.next() else { continue };
+        let is_of_rule = |finding: &Finding| finding.place.to_string() == place;
+        if effect.quarantined.is_some() {
+            // No upstream lists the name, and the reason says more.
+            findings.retain(|finding| !is_of_rule(finding));
+        } else if findings.iter().any(is_of_rule) {
+            continue;
+        }
+        let surprise = effect.surprise();
+        findings
+            .extend(surprise.map(|(found, allowed)| Finding::warning(&rule.place, found, allowed)));
+    }
     Ok(findings)
 }
 

@@ -1,4 +1,3 @@
-use std::fs::File;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -19,6 +18,7 @@ use tokio::time::timeout;
 use super::error::CliError;
 use crate::api::{NO_DATA, SocketError, TOKEN_FILE, connect_socket, read_token};
 use crate::config::Settings;
+use crate::store::open_private;
 
 /// The file in the data folder in which a daemon says where it listens. It is for people and scripts: a command that
 /// believed it would send the token to any process that wrote it.
@@ -41,7 +41,7 @@ impl Addresses {
         let json = serde_json::to_vec(self).unwrap_or_default();
         let write = || -> io::Result<()> {
             // What a killed process left keeps its room, which a full disk would not give again.
-            let mut file = File::options().create(true).truncate(false).write(true).open(&path)?;
+            let mut file = open_private(&path)?;
             file.write_all(&json)?;
             file.set_len(json.len() as u64)
         };

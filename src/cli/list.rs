@@ -225,7 +225,7 @@ fn print_quarantine(rows: &[QuarantineReport], json: bool) {
     for row in rows {
         table.add_row([
             row.upstream.clone(),
-            Escaped(&row.name).to_string(),
+            Escaped(row.file.as_ref().unwrap_or(&row.name)).to_string(),
             Escaped(&row.version).to_string(),
             row.bytes.to_string(),
             Escaped(&row.reason).to_string(),

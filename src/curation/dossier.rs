@@ -11,7 +11,7 @@ use super::facts::ContentFacts;
 use crate::advisory::FoundAdvisories;
 use crate::artefact::{PackageKey, PackageRecord};
 use crate::model::{Damage, Digest, Head, LedgerRecord, Name, Shown, Version};
-use crate::overlay::EffectivePolicy;
+use crate::overlay::{EffectivePolicy, OverlaySet, Rule};
 use crate::ownership::{DeclarationRecord, VerificationRecord};
 
 /// Everything known about one name.
@@ -66,6 +66,28 @@ pub struct QuarantinedFacts {
     pub version: String,
     /// The rule that the row violates.
     pub rule: String,
+}
+
+impl QuarantinedFacts {
+    /// Returns upstream and version.
+    #[must_use]
+    pub fn key(&self) -> (&str, &str) {
+        (&self.upstream, &self.version)
+    }
+
+    /// Returns true if a rule about the name selects the version.
+    #[must_use]
+    pub fn is_selected_by(&self, rule: &Rule) -> bool {
+        Version::parse(&self.version).is_ok_and(|version| rule.selects(&version, &self.upstream))
+    }
+
+    /// Returns true if an approval spells the name out and selects the version.
+    #[must_use]
+    pub fn is_spelled_out(&self, name: &Name, overlays: &OverlaySet) -> bool {
+        let rules = overlays.rules_for(name);
+        let mut approving = rules.rules().filter(|rule| rule.approved().is_some());
+        approving.any(|rule| rule.name.is_exact() && self.is_selected_by(rule))
+    }
 }
 
 /// The ledger record of a version in one view.

@@ -47,6 +47,7 @@ mod advisories;
 mod artefacts;
 mod effects;
 mod error;
+mod files;
 mod mirror;
 mod notify;
 mod policy;

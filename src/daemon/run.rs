@@ -8,6 +8,7 @@ use tracing::{error, info, warn};
 use super::advisories::{Feeds, read_feeds};
 use super::artefacts::{Looking, look_at_packages, open_verifier};
 use super::effects::log_rule_effects;
+use super::files::{Look, watch_files};
 use super::mirror::{Followers, complete_facts, retry_quarantine};
 use super::notify::Notify;
 use super::policy::{LOOK_WITHIN, Watcher, from_disk, report_overlays, watch_expiry};
@@ -62,6 +63,7 @@ pub async fn run(
     let feeds = Arc::new(feeds(&services)?);
     let notify = Notify::open(&services.settings, store, clock)?;
     let supervisor = Supervisor::new(store, clock);
+    let looks = file_looks((&verification, &looking), &feeds, &notify);
     let mut followers = Followers::new(&services.mirror, &supervisor, &stop);
     followers.replace(upstreams).await?;
     let mut loops = Loops { supervisor, stop, tasks: JoinSet::new() };
@@ -123,21 +125,17 @@ pub async fn run(
             Ok(())
         }
     });
+    loops.keep_files(looks, &services);
     let owing = Arc::clone(&services);
     loops.keep("facts", move |stop| {
         let (store, clock) = (Arc::clone(&owing.store), Arc::clone(&owing.clock));
         complete_facts(store, clock, owing.mirror.settling(), stop)
     });
-    let reserving = Arc::clone(&services.store);
-    loops.keep("reserve", move |stop| keep_reserve(Arc::clone(&reserving), stop));
+    loops.keep_store(&services);
     let pressed = Arc::clone(&services);
     loops.keep("connections", move |stop| {
         let (store, clock) = (Arc::clone(&pressed.store), Arc::clone(&pressed.clock));
         report_pressure(store, clock, Arc::clone(&pressed.pressure), stop)
-    });
-    let remembering = Arc::clone(&services);
-    loops.keep("history", move |stop| {
-        prune_history(Arc::clone(&remembering.store), Arc::clone(&remembering.clock), stop)
     });
     let rules = Arc::clone(&services);
     loops.keep("rules", move |stop| log_rule_effects(Arc::clone(&rules), stop));
@@ -145,6 +143,22 @@ pub async fn run(
         ended?;
     }
     Ok(())
+}
+
+/// Returns the users of files that the settings name, each with what reads its files again.
+fn file_looks(
+    (verification, looking): (&Arc<Service>, &Arc<Looking>),
+    feeds: &Arc<Feeds>,
+    notify: &Notify,
+) -> [(&'static str, Look); 4] {
+    let (verification, looking) = (Arc::clone(verification), Arc::clone(looking));
+    let (feeds, notify) = (Arc::clone(feeds), notify.clone());
+    [
+        ("ownership", Arc::new(move || verification.sources.look_at_files())),
+        ("provenance", Arc::new(move || looking.verifier.look().err().into_iter().collect())),
+        ("feeds", Arc::new(move || feeds.look_at_files())),
+        ("webhooks", Arc::new(move || notify.look_at_files())),
+    ]
 }
 
 /// Keeps a reserve of disk space for what must be written on a full disk, until `stop`.
@@ -290,6 +304,26 @@ struct Loops {
 }
 
 impl Loops {
+    fn keep_files(&mut self, looks: [(&'static str, Look); 4], services: &Services) {
+        for (user, look) in looks {
+            let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
+            self.keep(&format!("files of {user}"), move |stop| {
+                let outputs = (Arc::clone(&store), Arc::clone(&clock));
+                watch_files(user, Arc::clone(&look), outputs, stop)
+            });
+        }
+    }
+
+    /// Keeps the loops that look after the store itself.
+    fn keep_store(&mut self, services: &Services) {
+        let reserving = Arc::clone(&services.store);
+        self.keep("reserve", move |stop| keep_reserve(Arc::clone(&reserving), stop));
+        let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
+        self.keep("history", move |stop| {
+            prune_history(Arc::clone(&store), Arc::clone(&clock), stop)
+        });
+    }
+
     fn keep<W>(
         &mut self,
         name: &str,

@@ -126,6 +126,17 @@ impl Entry {
 }
 
 impl Quarantined {
+    /// Returns the file that an item of the organisation's own is from, if no name could be read in it.
+    #[must_use]
+    pub fn file(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Located {
+            file: String,
+        }
+        let located = self.name.is_empty().then(|| serde_json::from_str(&self.item));
+        located?.ok().map(|Located { file }| file)
+    }
+
     fn new(item: &RawValue, invalid: &ValidationError) -> Self {
         let (name, version) = match Identity::of(item) {
             Some(identity) => (identity.name.to_string(), identity.version.to_string()),

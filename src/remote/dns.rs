@@ -1,7 +1,7 @@
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout};
 
 use super::dns_answer::{Emptiness, MAX_ALIASES, addresses, classify, emptiness, texts};
 use super::health::Health;
+use super::watched::Watched;
 use crate::ownership::{Addresses, KeyLookup, Resolved, agreed};
 
 /// One try; hickory makes one more.
@@ -36,7 +37,7 @@ const PORT: u16 = 53;
 
 /// The resolvers, each queried on its own.
 pub(super) struct Resolvers {
-    each: Vec<Resolver>,
+    each: Watched<Vec<Arc<Resolver>>>,
 }
 
 struct Resolver {
@@ -46,12 +47,13 @@ struct Resolver {
     health: Mutex<Health>,
 }
 
-/// The reason why a resolver cannot be queried.
+/// The reason why resolvers cannot be queried.
 #[derive(Debug, Error)]
-#[error("the resolver {address} cannot be used")]
-pub struct ResolverError {
-    address: SocketAddr,
-    source: Box<NetError>,
+pub enum ResolverError {
+    #[error("the resolver {address} cannot be used")]
+    Unusable { address: SocketAddr, source: Box<NetError> },
+    #[error("the file {file} names no resolver")]
+    Unnamed { file: PathBuf },
 }
 
 /// A resolver that gives no answers.
@@ -66,9 +68,34 @@ pub struct FailingResolver {
 impl Resolvers {
     /// Uses the configured resolvers, or those of the system.
     pub(super) fn new(configured: &[SocketAddr]) -> Result<Self, ResolverError> {
-        let system = if configured.is_empty() { of_system(Path::new(SYSTEM)) } else { Vec::new() };
-        let all = configured.iter().chain(&system);
-        Ok(Self { each: all.map(|address| Resolver::new(*address)).collect::<Result<_, _>>()? })
+        if configured.is_empty() {
+            return Self::of_file(Path::new(SYSTEM));
+        }
+        let configured = configured.to_vec();
+        let each = Watched::open(Vec::new(), move |before| open_each(&configured, before))?;
+        Ok(Self { each })
+    }
+
+    /// Uses the resolvers that a file of the system names, and those that it names later.
+    fn of_file(file: &Path) -> Result<Self, ResolverError> {
+        let path = file.to_owned();
+        let open = move |before: Option<&Vec<Arc<Resolver>>>| {
+            let mut named = of_system(&path);
+            if named.is_empty() && before.is_some() {
+                return Err(ResolverError::Unnamed { file: path.clone() });
+            }
+            if named.is_empty() {
+                // As the system does it.
+                named.push(SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)));
+            }
+            open_each(&named, before)
+        };
+        Ok(Self { each: Watched::open(vec![file.to_owned()], open)? })
+    }
+
+    /// Takes up the resolvers that the system names now.
+    pub(super) fn look(&self) -> Result<bool, String> {
+        self.each.look()
     }
 
     /// Returns the keys at a domain on which all resolvers agree that are not set aside.
@@ -98,46 +125,60 @@ impl Resolvers {
     /// Asks each resolver about the root, which nearly every one of them knows, so that one that fails is noticed also
     /// while nothing else is asked; and again about what it did not answer.
     pub(super) async fn probe(&self) {
-        join_all(self.each.iter().map(Resolver::probe)).await;
+        let each = self.each.current();
+        join_all(each.iter().map(|resolver| resolver.probe())).await;
     }
 
     pub(super) fn failing(&self) -> Vec<FailingResolver> {
         let now = Instant::now();
-        let used = self.in_use().len();
-        let failing = |resolver: &Resolver| {
+        let (each, used) = (self.each.current(), self.in_use().len());
+        let failing = |resolver: &Arc<Resolver>| {
             let health = resolver.health();
-            let is_set_aside = used < self.each.len() && health.is_set_aside(now);
+            let is_set_aside = used < each.len() && health.is_set_aside(now);
             let address = resolver.name.clone();
             Some(FailingResolver { address, why: health.failure(now)?, is_set_aside })
         };
-        self.each.iter().filter_map(failing).collect()
+        each.iter().filter_map(failing).collect()
     }
 
     /// Returns true if a resolver is set aside: the others take nothing away.
     pub(super) fn are_partial(&self) -> bool {
-        self.in_use().len() < self.each.len()
+        self.in_use().len() < self.each.current().len()
     }
 
     pub(super) fn forget(&self) {
-        self.each.iter().for_each(|resolver| resolver.client.clear_cache());
+        self.each.current().iter().for_each(|resolver| resolver.client.clear_cache());
     }
 
     /// Returns true if no second resolver could contradict the answers.
     pub(super) fn is_single(&self) -> bool {
-        self.each.len() < 2
+        self.each.current().len() < 2
     }
 
     /// Returns the resolvers that are not set aside; all, when none is left.
-    fn in_use(&self) -> Vec<&Resolver> {
-        let now = Instant::now();
-        let is_used = |resolver: &&Resolver| !resolver.health().is_set_aside(now);
-        let used: Vec<&Resolver> = self.each.iter().filter(is_used).collect();
-        if used.is_empty() { self.each.iter().collect() } else { used }
+    fn in_use(&self) -> Vec<Arc<Resolver>> {
+        let (each, now) = (self.each.current(), Instant::now());
+        let is_used = |resolver: &&Arc<Resolver>| !resolver.health().is_set_aside(now);
+        let used: Vec<_> = each.iter().filter(is_used).cloned().collect();
+        if used.is_empty() { each.to_vec() } else { used }
     }
 }
 
+/// Opens the resolvers at these addresses; one that was there before keeps what is known of its health.
+fn open_each(
+    addresses: &[SocketAddr],
+    before: Option<&Vec<Arc<Resolver>>>,
+) -> Result<Vec<Arc<Resolver>>, ResolverError> {
+    let before = before.map(Vec::as_slice).unwrap_or_default();
+    let open = |address: &SocketAddr| {
+        let known = before.iter().find(|resolver| resolver.address == *address);
+        known.map_or_else(|| Resolver::new(*address).map(Arc::new), |known| Ok(Arc::clone(known)))
+    };
+    addresses.iter().map(open).collect()
+}
+
 /// Records which resolvers answered about a domain.
-fn record(domain: &str, each: &[&Resolver], answers: &[(String, Resolved)]) {
+fn record(domain: &str, each: &[Arc<Resolver>], answers: &[(String, Resolved)]) {
     let is_answer = |answer: &Resolved| !matches!(answer, Resolved::Unclear(_));
     let is_answered = answers.iter().any(|(_, answer)| is_answer(answer));
     let registrable = psl::domain_str(domain).unwrap_or(domain);
@@ -168,7 +209,7 @@ impl Resolver {
         // A local hosts file is not evidence.
         options.use_hosts_file = ResolveHosts::Never;
         options.try_tcp_on_error = true;
-        let failed = |error| ResolverError { address, source: Box::new(error) };
+        let failed = |error| ResolverError::Unusable { address, source: Box::new(error) };
         let client = builder.build().map_err(failed)?;
         let health = Mutex::new(Health::new(Instant::now()));
         Ok(Self { name: address.to_string(), address, client, health })
@@ -296,12 +337,7 @@ async fn over_tcp(resolver: SocketAddr, question: &[u8]) -> std::io::Result<Vec<
 /// Returns the resolvers of the system. Only their lines are read: no other line can be wrong.
 fn of_system(file: &Path) -> Vec<SocketAddr> {
     let text = std::fs::read(file).unwrap_or_default();
-    let mut found = name_servers(&String::from_utf8_lossy(&text));
-    if found.is_empty() {
-        // As the system does it.
-        found.push(SocketAddr::from((Ipv4Addr::LOCALHOST, PORT)));
-    }
-    found
+    name_servers(&String::from_utf8_lossy(&text))
 }
 
 fn name_servers(text: &str) -> Vec<SocketAddr> {
@@ -344,9 +380,33 @@ mod tests {
         assert_eq!(found, wanted);
     }
 
-    #[test]
-    fn system_without_resolvers_asks_this_machine() {
-        let found = of_system(Path::new("/nonexistent/resolv.conf"));
-        assert_eq!(found, [SocketAddr::from((Ipv4Addr::LOCALHOST, PORT))]);
+    fn names(resolvers: &Resolvers) -> Vec<String> {
+        resolvers.in_use().iter().map(|resolver| resolver.name.clone()).collect()
+    }
+
+    #[tokio::test]
+    async fn system_without_resolvers_asks_this_machine() {
+        let resolvers = Resolvers::of_file(Path::new("/nonexistent/resolv.conf"));
+        assert_eq!(names(&resolvers.expect("resolvers")), ["127.0.0.1:53"]);
+    }
+
+    /// P90: the resolvers of the system were read once; after a change of the network nothing was verified any more.
+    #[tokio::test]
+    async fn resolvers_that_the_system_names_later_are_taken_up_and_an_empty_file_keeps_them() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("resolv.conf");
+        std::fs::write(&file, "nameserver 192.0.2.1\nsearch _odd..domain%\n").expect("a file");
+        let resolvers = Resolvers::of_file(&file).expect("resolvers");
+        let kept = resolvers.in_use()[0].clone();
+        std::fs::write(&file, "nameserver 192.0.2.2\nnameserver 192.0.2.1\n").expect("a file");
+        assert_eq!([resolvers.look(), resolvers.look()], [Ok(false), Ok(true)]);
+        assert_eq!(names(&resolvers), ["192.0.2.2:53", "192.0.2.1:53"]);
+        assert!(Arc::ptr_eq(&resolvers.in_use()[1], &kept), "what is known of its health stays");
+        std::fs::write(&file, "search example.com\n").expect("a file");
+        resolvers.look().expect("a first reading");
+        assert!(resolvers.look().expect_err("a reason").ends_with("names no resolver"));
+        std::fs::remove_file(&file).expect("removed");
+        resolvers.look().expect_err("a reason");
+        assert_eq!(names(&resolvers), ["192.0.2.2:53", "192.0.2.1:53"]);
     }
 }

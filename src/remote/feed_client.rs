@@ -11,6 +11,7 @@ use url::Url;
 
 use super::archive::MAX_PACKED;
 use super::http::{AccessError, client_builder, same_origin};
+use super::watched::Watched;
 
 const CONNECT: Duration = Duration::from_secs(10);
 const FIRST_BYTE: Duration = Duration::from_mins(1);
@@ -21,8 +22,8 @@ const TOTAL: Duration = Duration::from_mins(30);
 const MAX_ETAG: usize = 256;
 
 /// A client of feeds at URLs.
-#[derive(Debug, Clone)]
-pub struct FeedClient(Client);
+#[derive(Debug)]
+pub struct FeedClient(Watched<Client>);
 
 /// The reason why a feed could not be fetched.
 #[derive(Debug, Error)]
@@ -53,11 +54,23 @@ impl FeedClient {
     /// # Errors
     /// When a certificate cannot be used.
     pub fn new(proxy: Option<&Url>, ca_files: &[PathBuf]) -> Result<Self, AccessError> {
-        let client = client_builder(proxy, ca_files)?
-            .connect_timeout(CONNECT)
-            .read_timeout(FIRST_BYTE)
-            .redirect(Policy::custom(same_origin));
-        Ok(Self(client.build().map_err(|source| AccessError::Client { source })?))
+        let (proxy, files) = (proxy.cloned(), ca_files.to_vec());
+        let open = move |_: Option<&Client>| {
+            let client = client_builder(proxy.as_ref(), &files)?
+                .connect_timeout(CONNECT)
+                .read_timeout(FIRST_BYTE)
+                .redirect(Policy::custom(same_origin));
+            client.build().map_err(|source| AccessError::Client { source })
+        };
+        Ok(Self(Watched::open(ca_files.to_vec(), open)?))
+    }
+
+    /// Reads the certificates again; returns true if their content changed and is in use. It blocks.
+    ///
+    /// # Errors
+    /// The reason, in words, why a file cannot be read or used; what was read before stays in use.
+    pub fn look_at_files(&self) -> Result<bool, String> {
+        self.0.look()
     }
 
     /// Fetches an archive into a file, unless its `ETag` is the known one.
@@ -86,7 +99,7 @@ impl FeedClient {
             host: host(),
             source: source.without_url(),
         };
-        let mut request = self.0.get(url.clone());
+        let mut request = self.0.current().get(url.clone());
         if let Some(known) = known {
             request = request.header(IF_NONE_MATCH, known);
         }

@@ -1,11 +1,15 @@
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::{File, ReadDir};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::model::{Identity, Name, Version};
+use super::watched::{Seen, mark_of};
+use crate::model::{Digest, Identity, Name, Version};
 use crate::sync::{FetchFailure, FetchedPage, PageRequest, PageSource, RawPage};
 
 /// The same limit as for a page of a registry.
@@ -13,16 +17,30 @@ const MAX_BYTES: u64 = 32 * 1024 * 1024;
 const MAX_DEPTH: usize = 16;
 
 /// An organisation's own servers: a folder of `server.json` files, or one file with a list of them,
-/// bare or in the shape of the API. All of it is one page.
+/// bare or in the shape of the API. All of it is one page. A file that cannot be read is an item with the reason, which
+/// goes to quarantine: it does not block the others.
 #[derive(Debug)]
 pub struct Files {
     path: PathBuf,
+    seen: Mutex<Seen>,
 }
 
 impl Files {
     #[must_use]
     pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+        Self { path: path.to_owned(), seen: Mutex::new(Seen::new(stamp(path))) }
+    }
+
+    /// Looks if a file changed, and says so once. It blocks.
+    #[must_use]
+    pub fn have_changed(&self) -> bool {
+        let found = stamp(&self.path);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_changed = seen.is_changed(found);
+        if is_changed {
+            seen.accept();
+        }
+        is_changed
     }
 }
 
@@ -35,9 +53,10 @@ impl PageSource for Files {
         };
         #[expect(clippy::disallowed_methods, reason = "the gateway is above this layer")]
         let read = tokio::task::spawn_blocking(move || page(&path)).await;
-        let body =
+        let Page { body, is_partial } =
             read.map_err(|error| failed(error.into()))?.map_err(|error| failed(error.into()))?;
-        Ok(FetchedPage { body: body.into(), date: None, epoch: None, resync: false })
+        let body = body.into();
+        Ok(FetchedPage { body, date: None, epoch: None, resync: false, is_partial })
     }
 
     async fn versions(&self, _: &Name) -> Result<Option<FetchedPage>, FetchFailure> {
@@ -46,42 +65,128 @@ impl PageSource for Files {
     }
 }
 
-fn page(path: &Path) -> io::Result<String> {
-    let mut files = Vec::new();
-    if path.is_dir() {
-        collect(path, 0, &mut files)?;
+/// All files as one page of the API.
+struct Page {
+    body: String,
+    /// True if a file or folder could not be read.
+    is_partial: bool,
+}
+
+/// The files that were found, and the reasons why others cannot be.
+#[derive(Default)]
+struct Found {
+    files: Vec<PathBuf>,
+    unread: Vec<(PathBuf, String)>,
+}
+
+/// Reads all files.
+///
+/// # Errors
+/// When the folder or file of the upstream itself cannot be read.
+fn page(path: &Path) -> io::Result<Page> {
+    let mut found = Found::default();
+    if path.metadata()?.is_dir() {
+        found.collect(std::fs::read_dir(path)?, path, 0);
     } else {
-        files.push(path.to_owned());
+        File::open(path)?;
+        found.files.push(path.to_owned());
     }
+    let Found { mut files, mut unread } = found;
     files.sort();
-    let (mut items, mut size) = (Vec::new(), 0);
+    let (mut items, mut left) = (Vec::new(), MAX_BYTES);
     let mut known: BTreeMap<(Name, Version), PathBuf> = BTreeMap::new();
     for file in files {
-        size += file.metadata()?.len();
-        if size > MAX_BYTES {
-            return Err(io::Error::other(format!("the files have more than {MAX_BYTES} bytes")));
-        }
-        let text = std::fs::read(&file)?;
-        items.extend(items_of(&file, &text).into_iter().map(|item| once(item, &file, &mut known)));
-    }
-    Ok(format!(r#"{{"servers":[{}],"metadata":{{"count":{}}}}}"#, items.join(","), items.len()))
-}
-
-fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if path.is_dir() && !path.is_symlink() && !hidden && depth < MAX_DEPTH {
-            collect(&path, depth + 1, files)?;
-        } else if path.is_file() && path.extension().is_some_and(|extension| extension == "json") {
-            files.push(path);
+        match read_within(&file, left) {
+            Ok(text) => {
+                left -= text.len() as u64;
+                let read = items_of(&file, &text).into_iter();
+                items.extend(read.map(|item| named(once(item, &file, &mut known), &file)));
+            }
+            // It was removed since the folder was listed.
+            Err(error) if error.kind() == ErrorKind::NotFound && !file.is_symlink() => {}
+            Err(error) => unread.push((file, error.to_string())),
         }
     }
-    Ok(())
+    unread.sort();
+    items.extend(unread.iter().map(|(file, why)| {
+        named(problem(format!("{} cannot be read: {why}", file.display())), file)
+    }));
+    let (count, items) = (items.len(), items.join(","));
+    let body = format!(r#"{{"servers":[{items}],"metadata":{{"count":{count}}}}}"#);
+    Ok(Page { body, is_partial: !unread.is_empty() })
 }
 
-/// Returns the items of a file. A file that cannot be read becomes an item with the reason, which goes to
-/// quarantine: it does not block the others.
+/// Returns the marks of all files: which they are, and when each was written; `None` if there is nothing at the path.
+fn stamp(path: &Path) -> Option<Digest> {
+    let mut found = Found::default();
+    if path.metadata().ok()?.is_dir() {
+        found.collect(std::fs::read_dir(path).ok()?, path, 0);
+    } else {
+        found.files.push(path.to_owned());
+    }
+    found.files.sort();
+    found.unread.sort();
+    let marks: Vec<_> = found.files.iter().map(|file| mark_of(file)).collect();
+    Some(Digest::of_hash(&(found.files, marks, found.unread)))
+}
+
+/// Reads a file of at most so many bytes.
+fn read_within(file: &Path, bytes: u64) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    File::open(file)?.take(bytes + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > bytes {
+        return Err(io::Error::other(format!("all files have more than {MAX_BYTES} bytes")));
+    }
+    Ok(text)
+}
+
+impl Found {
+    fn collect(&mut self, entries: ReadDir, folder: &Path, depth: usize) {
+        for entry in entries {
+            let path = match entry {
+                Ok(entry) => entry.path(),
+                Err(error) => {
+                    self.unread.push((folder.to_owned(), error.to_string()));
+                    continue;
+                }
+            };
+            let hidden =
+                path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+            let is_json = path.extension().is_some_and(|extension| extension == "json");
+            if path.is_dir() && !path.is_symlink() && !hidden && depth < MAX_DEPTH {
+                match std::fs::read_dir(&path) {
+                    Ok(entries) => self.collect(entries, &path, depth + 1),
+                    Err(error) => self.unread.push((path, error.to_string())),
+                }
+            } else if is_json && !path.is_dir() {
+                match path.metadata() {
+                    Ok(metadata) if metadata.is_file() => self.files.push(path),
+                    // A pipe could be waited for without an end.
+                    Ok(_) => self.unread.push((path, "it is not a regular file".into())),
+                    Err(error) => self.unread.push((path, error.to_string())),
+                }
+            }
+        }
+    }
+}
+
+/// Returns an item that says what is wrong, which no entry is.
+fn problem(what: String) -> String {
+    format!(r#"{{"server":{}}}"#, Value::from(what))
+}
+
+/// Returns an item without a readable name with the file that it is from: people look for it by that.
+fn named(item: String, file: &Path) -> String {
+    if identity(&item).is_some() {
+        return item;
+    }
+    let file = Value::from(file.display().to_string());
+    // Every item is an object with a member `server`.
+    let members = item.trim_start().strip_prefix('{').unwrap_or(&item);
+    format!(r#"{{"file":{file},{members}"#)
+}
+
+/// Returns the items of a file. One that is not JSON becomes an item with the reason.
 fn items_of(file: &Path, text: &[u8]) -> Vec<String> {
     let rows = match RawPage::read_versions(text) {
         Ok(page) => Some(page.rows),
@@ -90,33 +195,32 @@ fn items_of(file: &Path, text: &[u8]) -> Vec<String> {
     if let Some(rows) = rows {
         return rows.into_iter().map(item_of).collect();
     }
-    let item = match serde_json::from_slice::<&RawValue>(text) {
-        Ok(raw) => return vec![item_of(raw)],
-        Err(error) => {
-            serde_json::Value::from(format!("{} is not JSON: {error}", file.display())).to_string()
-        }
-    };
-    vec![format!(r#"{{"server":{item}}}"#)]
+    vec![match serde_json::from_slice::<&RawValue>(text) {
+        Ok(raw) => item_of(raw),
+        Err(error) => problem(format!("{} is not JSON: {error}", file.display())),
+    }]
 }
 
 /// Returns the item, or an unusable one if an earlier file has the same version of the same server: which of
 /// the two is meant is unknown.
 fn once(item: String, file: &Path, known: &mut BTreeMap<(Name, Version), PathBuf>) -> String {
+    let Some(identity) = identity(&item) else { return item };
+    let again = format!("{} repeats {}@{}", file.display(), identity.0, identity.1);
+    match known.insert(identity, file.to_owned()) {
+        None => item,
+        Some(first) => problem(format!("{again} of {}", first.display())),
+    }
+}
+
+/// Returns the name and version of an item, if both are usable.
+fn identity(item: &str) -> Option<(Name, Version)> {
     #[derive(Deserialize)]
     struct Item<'a> {
         #[serde(borrow)]
         server: &'a RawValue,
     }
-    let server = serde_json::from_str(&item).map(|Item { server }| Identity::of_server(server));
-    let Ok(Some(identity)) = server else { return item };
-    let again = format!("{} repeats {}@{}", file.display(), identity.0, identity.1);
-    match known.insert(identity, file.to_owned()) {
-        None => item,
-        Some(first) => {
-            let what = serde_json::Value::from(format!("{again} of {}", first.display()));
-            format!(r#"{{"server":{what}}}"#)
-        }
-    }
+    let Item { server } = serde_json::from_str(item).ok()?;
+    Identity::of_server(server)
 }
 
 /// Returns an item as the API would send it: wraps a bare `server.json`.
@@ -141,9 +245,61 @@ mod tests {
             let server = format!(r#"{{"name":"a.b/c","version":"{version}","title":"{text}"}}"#);
             std::fs::write(folder.path().join(file), server).expect("a file");
         }
-        let page = page(folder.path()).expect("a page");
+        let page = page(folder.path()).expect("a page").body;
         assert!(page.contains("first") && page.contains("third"), "{page}");
         assert!(page.contains("b.json repeats a.b/c@1 of ") && !page.contains("second"), "{page}");
+    }
+
+    /// P92: one file that could not be read failed the whole upstream.
+    #[test]
+    fn file_that_cannot_be_read_is_named_and_the_others_are_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |file: &str, text: &str| {
+            std::fs::write(folder.path().join(file), text).expect("a file");
+        };
+        write("a.json", r#"{"name":"a.b/c","version":"1"}"#);
+        std::os::unix::fs::symlink("nowhere", folder.path().join("b.json")).expect("a link");
+        write("c.json", &"x".repeat(usize::try_from(MAX_BYTES).expect("a size")));
+        write("d.json", r#"{"name":"a.b/d","version":"1"}"#);
+        let page = page(folder.path()).expect("a page");
+        assert!(page.is_partial);
+        assert!(page.body.contains(r#""name":"a.b/c""#) && page.body.contains(r#""name":"a.b/d""#));
+        for file in ["b.json", "c.json"] {
+            let path = folder.path().join(file);
+            let named = format!(r#"{{"file":"{}","server":"{0} cannot"#, path.display());
+            assert!(page.body.contains(&named), "{named} in {}", page.body);
+        }
+        assert!(super::page(&folder.path().join("nowhere")).is_err(), "nothing is there");
+    }
+
+    #[test]
+    fn change_of_any_file_is_seen_at_the_second_look_and_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("below/a.json");
+        std::fs::create_dir(folder.path().join("below")).expect("a folder");
+        std::fs::write(&file, "1").expect("a file");
+        let files = Files::new(folder.path());
+        let looks = || [files.have_changed(), files.have_changed(), files.have_changed()];
+        assert_eq!(looks(), [false, false, false]);
+        let other = folder.path().join("below/other");
+        std::fs::write(&other, "2").expect("a file");
+        assert_eq!(looks(), [false, false, false], "it is not read");
+        std::fs::rename(&other, &file).expect("replaced");
+        assert_eq!(looks(), [false, true, false]);
+        std::fs::remove_file(&file).expect("removed");
+        assert_eq!(looks(), [false, true, false]);
+    }
+
+    #[test]
+    fn item_without_a_name_is_found_by_its_file() {
+        let file = Path::new("x.json");
+        let whole = r#"{"server":{"name":"a.b/c","version":"1"}}"#;
+        assert_eq!(named(whole.to_owned(), file), whole);
+        let nameless = r#"{"server":{"version":"1"}}"#;
+        assert_eq!(
+            named(nameless.to_owned(), file),
+            r#"{"file":"x.json","server":{"version":"1"}}"#
+        );
     }
 
     #[rstest::rstest]

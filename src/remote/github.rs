@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::http::{AccessError, client_builder, date, read_at_most, retry_after, token};
+use super::watched::Watched;
 use crate::model::Timestamp as Time;
 use crate::model::reason;
 use crate::ownership::{Account, ForgeAnswer, Repository};
@@ -34,7 +35,7 @@ const KEPT_BYTES: usize = 16 * 1024;
 /// The wait when a limit does not say how long it lasts (GitHub asks for at least a minute).
 const UNKNOWN_LIMIT: Duration = Duration::from_mins(1);
 const LONGEST_LIMIT: Duration = Duration::from_hours(1);
-/// A refused token is read again after this time.
+/// A refused token is tried again after this time, and when its file changes.
 const REFUSED: Duration = Duration::from_mins(10);
 /// Scopes with which a leaked token changes nothing. Verification needs no scope at all.
 const READING: [&str; 6] =
@@ -43,18 +44,23 @@ const READING: [&str; 6] =
 /// The GitHub API, with one request at a time.
 pub(super) struct GitHub {
     base: Url,
-    proxy: Option<Url>,
-    ca_files: Vec<PathBuf>,
-    token_file: Option<PathBuf>,
+    connection: Watched<Connection>,
     /// Locked during a request.
     state: Mutex<State>,
     /// Locked only for a moment: reading the limits does not wait for a request under way.
     limits: std::sync::Mutex<Limits>,
 }
 
+/// Answers by their address, for conditional requests.
+#[derive(Default)]
 struct State {
-    client: Client,
     known: HashMap<String, (HeaderValue, Bytes)>,
+}
+
+/// A client with the token and the certificates of files.
+struct Connection {
+    client: Client,
+    has_token: bool,
 }
 
 #[derive(Default)]
@@ -62,7 +68,6 @@ struct Limits {
     /// No request is sent before this time, for this reason.
     blocked: Option<(Instant, String)>,
     trouble: Trouble,
-    has_token: bool,
 }
 
 /// The problems with GitHub's token that the operator should fix.
@@ -80,16 +85,26 @@ impl GitHub {
         proxy: Option<&Url>,
         ca_files: &[PathBuf],
     ) -> Result<Self, AccessError> {
-        let (client, has_token) = client(token_file.as_ref(), proxy, ca_files)?;
-        let state = State { client, known: HashMap::new() };
+        let files = ca_files.iter().chain(&token_file).cloned().collect();
+        let (proxy, ca_files) = (proxy.cloned(), ca_files.to_vec());
+        let connect = move |_: Option<&Connection>| {
+            Connection::open(token_file.as_ref(), proxy.as_ref(), &ca_files)
+        };
         Ok(Self {
             base: base.clone(),
-            proxy: proxy.cloned(),
-            ca_files: ca_files.to_vec(),
-            token_file,
-            state: Mutex::new(state),
-            limits: std::sync::Mutex::new(Limits { has_token, ..Limits::default() }),
+            connection: Watched::open(files, connect)?,
+            state: Mutex::default(),
+            limits: std::sync::Mutex::default(),
         })
+    }
+
+    /// Takes the token and the certificates up as they are now; another token is tried at once.
+    pub(super) fn look(&self) -> Result<bool, String> {
+        let is_changed = self.connection.look()?;
+        if is_changed {
+            self.limits().forget_refusal();
+        }
+        Ok(is_changed)
     }
 
     pub(super) fn trouble(&self) -> Trouble {
@@ -171,20 +186,11 @@ impl GitHub {
         if let Some(why) = self.limits().why_not() {
             return ForgeAnswer::Unclear(why);
         }
-        if self.trouble().token_refused {
-            let (file, proxy) = (self.token_file.as_ref(), self.proxy.as_ref());
-            match client(file, proxy, &self.ca_files) {
-                Ok((client, has_token)) => {
-                    state.client = client;
-                    self.limits().has_token = has_token;
-                }
-                Err(error) => return ForgeAnswer::Unclear(error.to_string()),
-            }
-        }
+        let connection = self.connection.current();
         let mut target = self.base.as_str().trim_end_matches('/').to_owned() + path;
         for _ in 0..=MAX_REDIRECTS {
             let known = state.known.get(&target).cloned();
-            let mut request = state.client.get(target.as_str());
+            let mut request = connection.client.get(target.as_str());
             if let Some((etag, _)) = &known {
                 request = request.header(IF_NONE_MATCH, etag.clone());
             }
@@ -194,7 +200,7 @@ impl GitHub {
                 Err(error) => return ForgeAnswer::Unclear(reason(&error.without_url())),
             };
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
-            self.limits().update(&headers, status);
+            self.limits().update(&headers, status, connection.has_token);
             match status {
                 200 => {
                     let Ok(body) = read_at_most(response, MAX_BYTES).await else {
@@ -266,8 +272,15 @@ impl Limits {
         self.blocked = Some((Instant::now() + wait, why.to_owned()));
     }
 
+    /// Lets requests go on that only a refused token stopped.
+    fn forget_refusal(&mut self) {
+        if self.trouble.token_refused {
+            self.blocked = None;
+        }
+    }
+
     /// Updates the limits and the token's problems from an answer.
-    fn update(&mut self, headers: &HeaderMap, status: u16) {
+    fn update(&mut self, headers: &HeaderMap, status: u16, has_token: bool) {
         let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
         let spent = number("x-ratelimit-remaining") == Some(0);
         let is_limit = status == 429
@@ -285,9 +298,9 @@ impl Limits {
             let wait = wait.unwrap_or(UNKNOWN_LIMIT).min(LONGEST_LIMIT);
             self.block(wait, "its rate limit is exhausted; no request is sent before it resets");
         }
-        if status == 401 && self.has_token {
+        if status == 401 && has_token {
             self.trouble.token_refused = true;
-            self.block(REFUSED, "GitHub refused the token; it is read again in ten minutes");
+            self.block(REFUSED, "GitHub refused the token; it is tried again in ten minutes, or when its file changes");
         } else if status != 401 {
             self.trouble.token_refused = false;
         }
@@ -300,36 +313,39 @@ impl Limits {
     }
 }
 
-fn client(
-    token_file: Option<&PathBuf>,
-    proxy: Option<&Url>,
-    ca_files: &[PathBuf],
-) -> Result<(Client, bool), AccessError> {
-    let variable = || {
-        let token = std::env::var("GITHUB_TOKEN").ok()?.trim().to_owned();
-        (!token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())).then_some(token)
-    };
-    let secret = match token_file {
-        Some(file) => Some(token(file)?),
-        None => variable(),
-    };
-    let mut headers = HeaderMap::from_iter([
-        (ACCEPT, HeaderValue::from_static("application/vnd.github+json")),
-        (API_VERSION, HeaderValue::from_static("2022-11-28")),
-    ]);
-    let has_token = secret.is_some();
-    if let Some(value) = secret.and_then(|secret| format!("Bearer {secret}").parse().ok()) {
-        let mut value: HeaderValue = value;
-        value.set_sensitive(true);
-        headers.insert(AUTHORIZATION, value);
+impl Connection {
+    fn open(
+        token_file: Option<&PathBuf>,
+        proxy: Option<&Url>,
+        ca_files: &[PathBuf],
+    ) -> Result<Self, AccessError> {
+        let variable = || {
+            let token = std::env::var("GITHUB_TOKEN").ok()?.trim().to_owned();
+            (!token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()))
+                .then_some(token)
+        };
+        let secret = match token_file {
+            Some(file) => Some(token(file)?),
+            None => variable(),
+        };
+        let mut headers = HeaderMap::from_iter([
+            (ACCEPT, HeaderValue::from_static("application/vnd.github+json")),
+            (API_VERSION, HeaderValue::from_static("2022-11-28")),
+        ]);
+        let has_token = secret.is_some();
+        if let Some(value) = secret.and_then(|secret| format!("Bearer {secret}").parse().ok()) {
+            let mut value: HeaderValue = value;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        let client = client_builder(proxy, ca_files)?
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(10))
+            .default_headers(headers)
+            .build()
+            .map_err(|source| AccessError::Client { source })?;
+        Ok(Self { client, has_token })
     }
-    let client = client_builder(proxy, ca_files)?
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(Duration::from_secs(10))
-        .default_headers(headers)
-        .build()
-        .map_err(|source| AccessError::Client { source })?;
-    Ok((client, has_token))
 }
 
 /// All characters except the unreserved ones (RFC 3986, section 2.3).

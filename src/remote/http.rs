@@ -12,6 +12,7 @@ use url::Url;
 
 use super::budget::Budget;
 use super::dns::ResolverError;
+use super::watched::Watched;
 use crate::model::{Escaped, Timestamp};
 use crate::sync::{Epoch, FetchFailure, FetchedPage};
 
@@ -58,21 +59,40 @@ pub enum AccessError {
 /// An HTTP client with limits on time and size.
 #[derive(Debug)]
 pub(super) struct Http {
-    client: Client,
-    token: Option<String>,
+    reached: Watched<Reached>,
     budget: Budget,
 }
 
-impl Http {
-    pub(super) fn new(access: &Access) -> Result<Self, AccessError> {
+/// A client with what its files contain.
+struct Reached {
+    client: Client,
+    token: Option<String>,
+}
+
+impl Reached {
+    fn open(access: &Access) -> Result<Self, AccessError> {
         let builder = client_builder(access.proxy.as_ref(), &access.ca_files)?
             .connect_timeout(CONNECT)
             .read_timeout(IDLE.max(FIRST_BYTE))
             .redirect(Policy::custom(same_origin));
         let token = access.token_file.as_ref().map(token).transpose()?;
         let client = builder.build().map_err(|source| AccessError::Client { source })?;
+        Ok(Self { client, token })
+    }
+}
+
+impl Http {
+    pub(super) fn new(access: &Access) -> Result<Self, AccessError> {
+        let files = access.ca_files.iter().chain(&access.token_file).cloned().collect();
         let budget = Budget::per_hour(access.requests_per_hour);
-        Ok(Self { client, token, budget })
+        let access = access.clone();
+        let reached = Watched::open(files, move |_| Reached::open(&access))?;
+        Ok(Self { reached, budget })
+    }
+
+    /// Takes the token and the certificates up as they are now.
+    pub(super) fn look(&self) -> Result<bool, String> {
+        self.reached.look()
     }
 
     /// Fetches the body behind a URL, with the upstream's date and epoch.
@@ -85,8 +105,9 @@ impl Http {
     }
 
     async fn get_in_time(&self, url: &Url) -> Result<FetchedPage, FetchFailure> {
-        let mut request = self.client.get(url.clone());
-        if let Some(token) = &self.token {
+        let Reached { client, token } = &*self.reached.current();
+        let mut request = client.get(url.clone());
+        if let Some(token) = token {
             request = request.bearer_auth(token);
         }
         let response = timeout(FIRST_BYTE, request.send())
@@ -98,7 +119,7 @@ impl Http {
             let epoch = epoch(response.headers());
             let resync = response.headers().contains_key("vidimus-resync");
             let body = body(response, url).await?;
-            return Ok(FetchedPage { body, date, epoch, resync });
+            return Ok(FetchedPage { body, date, epoch, resync, is_partial: false });
         }
         let (status, retry_after) =
             (response.status().as_u16(), retry_after(response.headers(), date));

@@ -19,6 +19,7 @@ mod packages;
 mod registry;
 mod retry;
 mod source_settings;
+mod watched;
 mod webhook;
 mod well_known;
 
@@ -33,6 +34,7 @@ pub use ownership::{Asking, OwnershipSources};
 pub use packages::{AttestationAnswer, Packages};
 pub use registry::RegistryApi;
 pub use source_settings::{Reach, SourceSettings};
+pub use watched::{Seen, Watched, mark_of};
 pub use webhook::{Address, WebhookClient};
 
 #[cfg(test)]

@@ -94,6 +94,19 @@ impl OwnershipSources {
         Arc::clone(&self.packages)
     }
 
+    /// Reads the token, the certificates and the system's resolvers again, and uses what changed; returns the reasons why
+    /// some cannot be used, whose values stay as they were. It blocks.
+    #[must_use]
+    pub fn look_at_files(&self) -> Vec<String> {
+        let looks = [
+            self.resolvers.look(),
+            self.well_known.look(),
+            self.github.look(),
+            self.packages.look(),
+        ];
+        looks.into_iter().filter_map(Result::err).collect()
+    }
+
     /// Returns the problems that the operator should fix.
     #[must_use]
     pub fn trouble(&self) -> Trouble {

@@ -21,6 +21,14 @@ impl RegistryApi {
         Ok(Self { http: Http::new(access)?, root: root.clone() })
     }
 
+    /// Reads the files of the client again; returns true if their content changed and is in use. It blocks.
+    ///
+    /// # Errors
+    /// The reason, in words, why a file cannot be read or used; what was read before stays in use.
+    pub fn look_at_files(&self) -> Result<bool, String> {
+        self.http.look()
+    }
+
     fn url(&self, segments: &[&str]) -> Url {
         let mut url = self.root.clone();
         // Fails only for URLs that cannot be a base, which no root is.

@@ -13,6 +13,7 @@ use url::{Host, Url};
 use super::dns::Resolvers;
 use super::http::{AccessError, client_builder, read_beginning};
 use super::source_settings::{Reach, SourceSettings};
+use super::watched::Watched;
 use crate::model::{Escaped, is_public_name, reason};
 use crate::ownership::{Addresses, KeyLookup};
 
@@ -30,7 +31,7 @@ const TOTAL: Duration = Duration::from_secs(15);
 /// are checked, and the client connects to no others. It follows no redirect, and ignores the proxy settings
 /// of the environment.
 pub(super) struct WellKnown {
-    client: Client,
+    client: Watched<Client>,
     resolvers: Arc<Resolvers>,
     reach: Reach,
     proxied: bool,
@@ -43,19 +44,27 @@ impl WellKnown {
         resolvers: Arc<Resolvers>,
         settings: &SourceSettings,
     ) -> Result<Self, AccessError> {
-        let SourceSettings { proxy, ca_files, reach, internal_domains, .. } = settings;
-        let mut builder = client_builder(proxy.as_ref(), ca_files)?
-            .https_only(true)
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .pool_max_idle_per_host(0);
-        if proxy.is_none() {
-            let (resolvers, reach) = (Arc::clone(&resolvers), *reach);
-            builder = builder.dns_resolver(Arc::new(Checked { resolvers, reach }));
-        }
-        let client = builder.build().map_err(|source| AccessError::Client { source })?;
-        let (reach, proxied) = (*reach, proxy.is_some());
-        Ok(Self { client, resolvers, reach, proxied, internal: internal_domains.clone() })
+        let SourceSettings { proxy, ca_files, reach, internal_domains, .. } = settings.clone();
+        let (files, proxied, asked) = (ca_files.clone(), proxy.is_some(), Arc::clone(&resolvers));
+        let open = move |_: Option<&Client>| {
+            let mut builder = client_builder(proxy.as_ref(), &ca_files)?
+                .https_only(true)
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(CONNECT)
+                .pool_max_idle_per_host(0);
+            if proxy.is_none() {
+                let resolvers = Arc::clone(&asked);
+                builder = builder.dns_resolver(Arc::new(Checked { resolvers, reach }));
+            }
+            builder.build().map_err(|source| AccessError::Client { source })
+        };
+        let client = Watched::open(files, open)?;
+        Ok(Self { client, resolvers, reach, proxied, internal: internal_domains })
+    }
+
+    /// Takes the certificates up as they are now.
+    pub(super) fn look(&self) -> Result<bool, String> {
+        self.client.look()
     }
 
     pub(super) async fn look_up(&self, domain: &str) -> KeyLookup {
@@ -93,7 +102,8 @@ impl WellKnown {
             // A client connects to an address without a resolver.
             return KeyLookup::Unclear("it parses as an IP address".into());
         };
-        let response = match self.client.get(url).header(ACCEPT, "text/plain").send().await {
+        let client = self.client.current();
+        let response = match client.get(url).header(ACCEPT, "text/plain").send().await {
             Ok(response) => response,
             Err(error) if !self.proxied && is_refused(&error) => {
                 return KeyLookup::Withheld(

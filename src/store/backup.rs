@@ -126,6 +126,8 @@ fn prepared(copy_of: &Path, part: &Path, now: Timestamp) -> Result<Verification,
     let new = create(part).map_err(|source| of_file(part, source))?;
     drop(new);
     copy(copy_of, part).map_err(|source| of_file(copy_of, source))?;
+    // The copy may have the mode of another folder.
+    folder::open_private(part).map_err(|source| of_file(part, source))?;
     let database =
         builder().open(part).map_err(|error| match StoreError::opening(part, error) {
             StoreError::NotAStore { source, .. } => {
@@ -161,6 +163,9 @@ fn replace(current: &Path, part: &Path, data: &Path) -> Result<Option<PathBuf>, 
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
     use crate::advisory::FeedState;
 
@@ -191,6 +196,7 @@ mod tests {
         let backup = store.back_up(&file).expect("copied");
         assert!(backup.rows >= 5 && backup.bytes > 0, "{backup:?}");
         assert!(store.back_up(&file).is_err(), "it overwrites nothing");
+        std::fs::set_permissions(&file, Permissions::from_mode(0o644)).expect("a mode");
         store.store_feed("three", &FeedState::default(), NOW).expect("stored");
         let refused = restore(&file, &data, NOW).expect_err("in use");
         assert!(matches!(refused, StoreError::Locked { .. }), "{refused}");
@@ -200,6 +206,8 @@ mod tests {
         let store = Store::open(&data, NOW).expect("a store");
         assert_eq!(feeds(&store), ["one", "two"]);
         assert_ne!(epoch(&store), before);
+        let mode = std::fs::metadata(data.join(FILE)).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
         let kept = restored.before.expect("kept");
         drop(store);
         std::fs::rename(kept, data.join(FILE)).expect("renamed");

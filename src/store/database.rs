@@ -39,6 +39,8 @@ impl Store {
     pub fn create(data: &Path, now: Timestamp) -> Result<Self, StoreError> {
         folder::create(data).map_err(|source| StoreError::File { path: data.into(), source })?;
         let path = data.join(FILE);
+        folder::open_private(&path)
+            .map_err(|source| StoreError::File { path: path.clone(), source })?;
         let opened = builder().create(&path).map_err(|error| StoreError::opening(&path, error))?;
         let store = Self::initialised(opened, &path, Reopen::file(&path), now)?;
         Ok(Self { reserve: Reserve::in_folder(data), ..store })

@@ -1,10 +1,14 @@
-use std::fs::{DirBuilder, Permissions, create_dir_all, metadata, set_permissions};
+use std::fs::{
+    DirBuilder, DirEntry, File, Permissions, create_dir_all, metadata, read_dir, set_permissions,
+};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 /// The bits of other users than the owner.
 const OTHERS: u32 = 0o077;
+const FOLDER_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
 /// The bit of folders that all users share, such as `/tmp`.
 const STICKY: u32 = 0o1000;
 
@@ -16,24 +20,48 @@ pub(super) fn create(data: &Path) -> io::Result<()> {
     if let Some(above) = data.parent() {
         create_dir_all(above)?;
     }
-    DirBuilder::new().recursive(true).mode(0o700).create(data)
+    DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(data)?;
+    // The umask may have taken bits of the owner.
+    set_permissions(data, Permissions::from_mode(FOLDER_MODE))
 }
 
-/// Takes an existing data folder away from other users; returns true if they could enter it. It holds the store, the
-/// token and the socket of operations.
+/// Opens a file of the data folder for its owner alone, whatever the umask; makes it if it is absent.
+///
+/// # Errors
+/// When it cannot be opened or made.
+pub fn open_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    let file =
+        options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
+    // A file of another owner keeps its mode; the folder is closed all the same.
+    let _ = file.set_permissions(Permissions::from_mode(FILE_MODE));
+    Ok(file)
+}
+
+/// Takes an existing data folder and its files away from other users; returns true if they could enter it. It holds the
+/// store, the token and the socket of operations.
 ///
 /// # Errors
 /// When the system refuses it, for example because the folder has another owner, or when all users share the folder.
 pub fn restrict_folder(data: &Path) -> io::Result<bool> {
     let mode = metadata(data)?.permissions().mode();
-    if mode & OTHERS == 0 {
-        return Ok(false);
-    }
     if mode & STICKY != 0 {
         return Err(io::Error::other("it is a folder that all users share"));
     }
-    set_permissions(data, Permissions::from_mode(0o700))?;
-    Ok(true)
+    let was_open = mode & OTHERS != 0;
+    if was_open {
+        set_permissions(data, Permissions::from_mode(FOLDER_MODE))?;
+    }
+    for entry in read_dir(data)?.flatten() {
+        let is_open = |entry: &DirEntry| {
+            let metadata = entry.metadata().ok()?;
+            Some(metadata.is_file() && metadata.permissions().mode() & OTHERS != 0)
+        };
+        if is_open(&entry) == Some(true) {
+            set_permissions(entry.path(), Permissions::from_mode(FILE_MODE))?;
+        }
+    }
+    Ok(was_open)
 }
 
 #[cfg(test)]
@@ -44,6 +72,7 @@ mod tests {
         metadata(path).expect("a folder").permissions().mode() & 0o7777
     }
 
+    /// P91.
     #[test]
     fn data_folder_is_closed_to_other_users() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -55,7 +84,11 @@ mod tests {
         set_permissions(&data, Permissions::from_mode(0o755)).expect("a mode");
         create(&data).expect("exists");
         assert_eq!(mode(&data), 0o755);
+        let file = data.join("earlier");
+        std::fs::write(&file, "").expect("a file");
+        set_permissions(&file, Permissions::from_mode(0o644)).expect("a mode");
         assert!(restrict_folder(&data).expect("restricted"));
+        assert_eq!(mode(&file), 0o600);
         assert!(!restrict_folder(&data).expect("nothing to do"));
         assert_eq!(mode(&data), 0o700);
     }

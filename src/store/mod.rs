@@ -141,7 +141,7 @@ pub use database::Store;
 pub use dirty::{DirtyNames, Evaluated, IngestMark};
 pub use entries::{FactsCursor, QuarantinedRow, StoredHead};
 pub use error::StoreError;
-pub use folder::restrict_folder;
+pub use folder::{open_private, restrict_folder};
 pub use health::WriteFailure;
 pub use history::{NewEvents, NumberedEvent};
 pub use ledger::ViewChanges;

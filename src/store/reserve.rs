@@ -14,6 +14,7 @@ use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::Errno;
 
 use super::StoreError;
+use super::folder::open_private;
 
 const FILE: &str = "reserve";
 /// Enough for the ledger and the deletions of a registry with 100,000 entries.
@@ -164,7 +165,7 @@ fn make(path: &Path, mut bytes: u64) -> io::Result<()> {
 /// Gives the file this size, if the disk has twice its room: else what it gave up would return at once, and the disk
 /// would be full again.
 fn fill(path: &Path, bytes: u64) -> io::Result<()> {
-    let mut file = File::options().create(true).truncate(false).write(true).open(path)?;
+    let mut file = open_private(path)?;
     let before = file.metadata()?.len();
     let allocated = allocate(&mut file, 2 * bytes);
     // What was allocated beyond is in the way of others.

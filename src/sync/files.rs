@@ -20,8 +20,11 @@ pub fn completed<E>(
         server: &'a RawValue,
         #[serde(borrow, default, rename = "_meta")]
         meta: Option<&'a RawValue>,
+        /// The file of an item without a readable name.
+        #[serde(borrow, default)]
+        file: Option<&'a RawValue>,
     }
-    let Ok(Item { server, meta: None }) = serde_json::from_str(item.get()) else {
+    let Ok(Item { server, meta: None, file }) = serde_json::from_str(item.get()) else {
         return Ok(Cow::Borrowed(item));
     };
     let seen = match Identity::of_server(server) {
@@ -30,8 +33,9 @@ pub fn completed<E>(
         None => Timestamp::MIN,
     };
     let seen = seen.to_rfc3339();
+    let file = file.map(|file| format!(r#""file":{},"#, file.get())).unwrap_or_default();
     let text = format!(
-        r#"{{"server":{},"_meta":{{"{OFFICIAL_META}":{{"status":"active","publishedAt":"{seen}","updatedAt":"{seen}","isLatest":false}}}}}}"#,
+        r#"{{{file}"server":{},"_meta":{{"{OFFICIAL_META}":{{"status":"active","publishedAt":"{seen}","updatedAt":"{seen}","isLatest":false}}}}}}"#,
         server.get()
     );
     Ok(match RawValue::from_string(text) {

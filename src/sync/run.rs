@@ -132,6 +132,9 @@ pub struct SyncRun {
     /// True if new content was left out, because the disk is full: the run counts for deletions only.
     #[serde(default)]
     pub left_out: bool,
+    /// True if a part of the upstream could not be read: the run counts no absence.
+    #[serde(default)]
+    pub is_partial: bool,
     /// Rows with an `updatedAt` beyond upstream's own clock.
     #[serde(default)]
     pub from_future: u64,
@@ -327,10 +330,17 @@ impl SyncRun {
             over_limit: BTreeSet::new(),
             all_read: false,
             left_out: false,
+            is_partial: false,
             from_future: 0,
             pages: 0,
             tally: Tally::default(),
         }
+    }
+
+    /// Returns true if every row was asked for and could be read, so that what was not seen is absent.
+    #[must_use]
+    pub fn sees_all(&self) -> bool {
+        self.kind == SyncKind::Full && !self.is_partial
     }
 
     #[must_use]

@@ -41,6 +41,8 @@ pub struct FetchedPage {
     pub epoch: Option<Epoch>,
     /// True if upstream says that changes since the time that was asked for are not those of its present history.
     pub resync: bool,
+    /// True if a part of what the upstream has could not be read: what is not seen is not absent.
+    pub is_partial: bool,
 }
 
 /// The reason why a page could not be fetched, after all retries.

@@ -84,6 +84,27 @@ async fn resolved(daemon: &Daemon, kind: &str) {
     .await;
 }
 
+/// P90: a feed on the disk waited for its interval, six hours by default.
+#[tokio::test]
+async fn changed_folder_or_archive_of_a_feed_is_read_before_its_interval_ends() {
+    let upstream = Upstream::start([row("com.bad/wiki", "evil", "1.2.3")]).await;
+    let place = Workplace::new(&upstream.url);
+    place.write(
+        "vidimus.toml",
+        "[[advisory_feeds]]\nname = \"osv\"\nfrom = \"feed\"\nevery = \"6h\"\n",
+    );
+    place.approve("com.bad/wiki");
+    write(&place, "GHSA-1", "fine", &json!({}));
+    let daemon = place.start().await;
+    daemon.lists(&["com.bad/wiki@1.0.0"]).await;
+    eventually("the feed was read", async || {
+        place.log().contains("a feed of advisories was read").then_some(())
+    })
+    .await;
+    write(&place, "MAL-2026-1", "evil", &json!({}));
+    daemon.lists(&[]).await;
+}
+
 /// P76.
 #[tokio::test]
 async fn approved_server_is_hidden_while_its_package_is_malicious_and_returns_when_that_is_withdrawn()

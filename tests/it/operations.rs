@@ -90,6 +90,41 @@ async fn token_file_is_private_and_survives_a_restart() {
     assert_eq!(daemon.token(), token);
 }
 
+/// P91: files followed the umask: with 0 the store could be written by every user who could enter the folder.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_of_the_data_folder_are_private_whatever_the_umask() {
+    use std::os::unix::fs::PermissionsExt;
+    let upstream = Upstream::start([]).await;
+    let place = Workplace::new(&upstream.url);
+    let mode = |path: &std::path::Path| {
+        std::fs::metadata(path).ok().map(|metadata| metadata.permissions().mode() & 0o777)
+    };
+    let given = place.command(&["serve", "--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"]);
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "umask 0; exec \"$0\" \"$@\""]).arg(given.get_program());
+    command.args(given.get_args()).current_dir(place.path());
+    for (variable, value) in given.get_envs() {
+        match value {
+            Some(value) => command.env(variable, value),
+            None => command.env_remove(variable),
+        };
+    }
+    let mut daemon = command.stderr(std::process::Stdio::null()).spawn().expect("a shell");
+    let files = ["vidimus.redb", "reserve", "daemon.json", "ops.token", "ops.sock"];
+    let files = files.map(|file| place.data().join(file));
+    eventually("every file is there", async || {
+        files.iter().all(|file| file.exists()).then_some(())
+    })
+    .await;
+    let modes = files.iter().map(|file| mode(file)).collect::<Vec<_>>();
+    daemon.kill().and_then(|()| daemon.wait()).expect("ended");
+    assert_eq!(modes, [Some(0o600); 5], "{files:?}");
+    assert_eq!(mode(&place.data()), Some(0o700));
+    let others = std::fs::read_dir(place.data()).expect("a folder").flatten();
+    let others: Vec<_> = others.filter(|file| mode(&file.path()) != Some(0o600)).collect();
+    assert!(others.is_empty(), "{others:?}");
+}
+
 /// C9.
 #[tokio::test(flavor = "multi_thread")]
 async fn registry_answers_every_method_and_path_without_a_redirect_or_a_5xx() {

@@ -1,7 +1,7 @@
 use super::{AlertKind, Facts};
 
 /// The facts of the first kinds, at the index of the discriminant of each.
-pub(super) const FACTS: [Facts; 24] = [
+pub(super) const FACTS: [Facts; 26] = [
     Facts {
         kind: AlertKind::AdvisoriesStale,
         word: "advisories-stale",
@@ -36,6 +36,14 @@ pub(super) const FACTS: [Facts; 24] = [
         word: "approvals-ended",
         meaning: "The overlays have errors, and files without errors do not give these approvals any more; they ended.",
         remedy: "Correct the files with errors; approvals that a valid set gives apply again.",
+    },
+    Facts {
+        kind: AlertKind::ApprovedQuarantined,
+        word: "approved-quarantined",
+        meaning: "An approval spells out a name of which a version was received in a form that is not well-formed: it is in \
+            quarantine, and is not served.",
+        remedy: "Ask the publisher to correct what the reason says, or correct your own file; `vidimus list --quarantined` \
+            lists the row.",
     },
     Facts {
         kind: AlertKind::Backdated,
@@ -109,10 +117,17 @@ pub(super) const FACTS: [Facts; 24] = [
         remedy: "Review again before it ends, and renew the rule; `vidimus list --expiring 30d` lists the entries.",
     },
     Facts {
+        kind: AlertKind::FilesUnread,
+        word: "files-unread",
+        meaning: "A file that the settings name cannot be read or used since it changed; what was read of it before stays in \
+            use.",
+        remedy: "Read the reason, which names the file, and correct it; it is read again within 10 seconds.",
+    },
+    Facts {
         kind: AlertKind::Flood,
         word: "flood",
-        meaning: "One source reports more than 5 alerts about one namespace; the 5 heaviest are open, and this alert \
-            lists the rest.",
+        meaning: "One source reports more than 5 alerts about one namespace, or about the files of one upstream; the 5 \
+            heaviest are open, and this alert lists the rest.",
         remedy: "Acknowledge or resolve the open alerts; the next ones are then raised.",
     },
     Facts {

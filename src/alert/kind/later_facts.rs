@@ -135,7 +135,8 @@ pub(super) const LATER_FACTS: [Facts; 37] = [
     Facts {
         kind: AlertKind::Quarantined,
         word: "quarantined",
-        meaning: "A file or entry of your own upstream cannot be used and is not served.",
+        meaning: "A file or entry of your own upstream cannot be read or used and is not served; while one cannot be read, no \
+            entry of that upstream counts as absent.",
         remedy: "Correct the file; `vidimus list --quarantined` lists each one with its reason.",
     },
     Facts {
@@ -226,7 +227,8 @@ pub(super) const LATER_FACTS: [Facts; 37] = [
     Facts {
         kind: AlertKind::UpstreamsRefused,
         word: "upstreams-refused",
-        meaning: "The upstream files have errors; the last valid ones stay in use.",
+        meaning: "The upstream files, or a token or certificates that they name, have errors; the last valid ones stay in \
+            use.",
         remedy: "Correct the files; `vidimus check` lists each error with its place.",
     },
     Facts {

@@ -16,9 +16,9 @@ use crate::attestation::Verifier;
 use crate::config::ArtefactSettings;
 use crate::daemon::policy::CurrentPolicy;
 use crate::daemon::runtime::{Clock, Feed};
-use crate::model::{Name, Timestamp, reason};
-use crate::remote::Packages;
-use crate::store::{Store, StoreError};
+use crate::model::{Digest, Name, Timestamp, reason};
+use crate::remote::{Packages, Watched};
+use crate::store::{Snapshot, Store, StoreError};
 
 /// Interval between two reads of the queue.
 const TICK: Duration = Duration::from_secs(1);
@@ -38,7 +38,7 @@ pub(in crate::daemon) struct Looking {
     pub(in crate::daemon) is_enabled: bool,
     pub(in crate::daemon) packages: Arc<Packages>,
     /// Verifies the attestations of packages.
-    pub(in crate::daemon) verifier: Arc<Verifier>,
+    pub(in crate::daemon) verifier: Arc<Watched<Verifier>>,
     /// Names that were evaluated.
     pub(in crate::daemon) evaluated: Feed,
     /// Takes names whose packages changed.
@@ -58,7 +58,8 @@ pub(in crate::daemon) async fn look_at_packages(
     let mut prune = tokio::time::interval(PRUNE_EVERY);
     let state = State::new(service.settings.daily_requests);
     let (looks, keys, pending) = (JoinSet::new(), HashMap::new(), BTreeSet::new());
-    let mut driver = Driver { service, state, looks, keys, pending };
+    let trust = service.verifier.current().trust();
+    let mut driver = Driver { service, state, looks, keys, pending, trust };
     driver.load()?;
     loop {
         tokio::select! {
@@ -81,6 +82,8 @@ struct Driver {
     keys: HashMap<Id, PackageKey>,
     /// Evaluated names whose packages are to be read.
     pending: BTreeSet<Name>,
+    /// The trust under which the packages were read.
+    trust: Digest,
 }
 
 impl Driver {
@@ -90,7 +93,7 @@ impl Driver {
             match effect {
                 Effect::Look(key) => {
                     let Looking { packages, verifier, .. } = &*self.service;
-                    let (packages, verifier) = (Arc::clone(packages), Arc::clone(verifier));
+                    let (packages, verifier) = (Arc::clone(packages), verifier.current());
                     let (registries, asked) = (Registries { packages, verifier }, key.clone());
                     let task = self.looks.spawn(async move { registries.look(&asked).await });
                     self.keys.insert(task.id(), key);
@@ -118,6 +121,11 @@ impl Driver {
                 self.step(Event::Remembered { key, at });
             }
         }
+        self.add_names(&snapshot)
+    }
+
+    /// Adds all names that rules mention to those whose packages are to be read.
+    fn add_names(&mut self, snapshot: &Snapshot) -> Result<(), StoreError> {
         let policy = self.service.policy.borrow().snapshot.clone();
         let names = snapshot.names()?.into_iter();
         let names = names.filter(|name| !policy.overlays.rules_for(name).is_silent());
@@ -130,6 +138,12 @@ impl Driver {
         let mut names = self.service.evaluated.take_now();
         if !self.service.is_enabled {
             return Ok(());
+        }
+        let trust = self.service.verifier.current().trust();
+        if trust != self.trust {
+            // What was verified under another trust is verified again.
+            self.add_names(&self.service.store.snapshot()?)?;
+            self.trust = trust;
         }
         self.pending.append(&mut names);
         while names.len() < MAX_NAMES
@@ -144,7 +158,6 @@ impl Driver {
         // They were evaluated before, so a snapshot that is taken now shows their rows.
         let snapshot = service.store.snapshot()?;
         let policy = service.policy.borrow().snapshot.clone();
-        let trust = service.verifier.trust();
         for name in names {
             let dossier = snapshot.dossier(&name, &policy)?;
             let keys = packages_of(&dossier, &policy, service.settings.bundles);

@@ -5,17 +5,24 @@ use std::path::PathBuf;
 use crate::attestation::Verifier;
 use crate::config::ProvenanceSettings;
 use crate::daemon::DaemonError;
+use crate::remote::Watched;
 
 /// More bytes are not read: the verifier refuses as many.
 const MAX_FILE: u64 = 1024 * 1024 + 1;
 
-/// Returns a verifier under the configured trust.
+/// Returns a verifier under the configured trust, which its files may change later.
 ///
 /// # Errors
 /// When a file cannot be read, or is not what it should be.
 pub(in crate::daemon) fn open_verifier(
     settings: &ProvenanceSettings,
-) -> Result<Verifier, DaemonError> {
+) -> Result<Watched<Verifier>, DaemonError> {
+    let files = settings.trusted_root.iter().chain(&settings.npm_keys).cloned().collect();
+    let settings = settings.clone();
+    Watched::open(files, move |_| read_trust(&settings))
+}
+
+fn read_trust(settings: &ProvenanceSettings) -> Result<Verifier, DaemonError> {
     let (root, keys) = (read(settings.trusted_root.as_ref())?, read(settings.npm_keys.as_ref())?);
     Verifier::new(root.as_deref(), keys.as_deref()).map_err(|source| DaemonError::Trust { source })
 }
@@ -50,6 +57,6 @@ mod tests {
         }
         let staging = include_bytes!("../../../tests/fixtures/attestations/staging_root.json");
         std::fs::write(&path, staging).expect("a file");
-        assert_ne!(with().expect("a verifier").trust(), embedded.trust());
+        assert_ne!(with().expect("a verifier").current().trust(), embedded.current().trust());
     }
 }

@@ -7,7 +7,7 @@ use crate::config::{Origin, Upstream};
 use crate::curation::{
     Dossier, DossierRow, EntryEvaluation, Evidence as Gated, PolicySnapshot, Screening, evaluate,
 };
-use crate::model::{Digest, Name, Timestamp, Version, changed_members};
+use crate::model::{Digest, Name, Quarantined, Timestamp, Version, changed_members};
 use crate::store::{Snapshot, StoreError};
 use crate::sync::UpstreamState;
 
@@ -56,7 +56,7 @@ pub(super) fn of_upstream(
     if matches!(upstream.origin, Origin::Files(_)) {
         let (quarantined, is_all) = unreadable_files(snapshot, id)?;
         if !is_all {
-            unknown_alerts.insert(AlertIdentity::new(AlertKind::Quarantined, id, ""));
+            unknown_alerts = stored_about_files(snapshot, id)?;
         }
         seen.extend(quarantined);
     }
@@ -161,26 +161,49 @@ fn of_runs(state: &UpstreamState, upstream: &Upstream, now: Timestamp) -> Vec<Re
     seen
 }
 
-/// Returns an alert about rows of files in quarantine, which operators edit by hand, and true if every row was read.
+/// Returns an alert about each row of files in quarantine, which operators edit by hand, and true if every row was read.
+/// The upstream is their suspect, so that many of them are a flood.
 fn unreadable_files(
     snapshot: &Snapshot,
     id: &str,
-) -> Result<(Option<ReportedAlert>, bool), StoreError> {
+) -> Result<(Vec<ReportedAlert>, bool), StoreError> {
     const SHOWN: usize = 200;
-    let (mut items, mut count) = (Vec::new(), 0);
+    let mut seen = Vec::new();
     let mut rows = snapshot.quarantined()?;
     for row in rows.by_ref() {
         let row = row?;
         if row.upstream == id {
-            count += 1;
-            let text = row.row.item.chars().take(SHOWN).collect();
-            let item = Digest::of(row.row.item.as_bytes());
-            items.push(Evidence::Unusable { reason: row.row.reason, text, item });
+            let Quarantined { reason, item, .. } = &row.row;
+            let text = item.chars().take(SHOWN).collect();
+            let (reason, digest) = (reason.clone(), Digest::of(item.as_bytes()));
+            let item = Evidence::Unusable { reason, text, item: digest };
+            let unusable = ReportedAlert::new(AlertKind::Quarantined, subject_of(&row.row), [item]);
+            seen.push(unusable.of_namespace(id));
         }
     }
-    let unusable = ReportedAlert::new(AlertKind::Quarantined, id, items);
-    let unusable = (count > 0).then_some(ReportedAlert { count, ..unusable });
-    Ok((unusable, rows.damage().is_empty()))
+    Ok((seen, rows.damage().is_empty()))
+}
+
+/// Returns the words by which people find a row in quarantine: its name and version, or its file.
+fn subject_of(row: &Quarantined) -> String {
+    let Quarantined { name, version, .. } = row;
+    match row.file() {
+        Some(file) => file,
+        None if name.is_empty() => format!("the item {version}"),
+        None => format!("{name}@{version}"),
+    }
+}
+
+/// Returns the open alerts about files of an upstream.
+fn stored_about_files(
+    snapshot: &Snapshot,
+    id: &str,
+) -> Result<BTreeSet<AlertIdentity>, StoreError> {
+    let source = source_of(id);
+    let alerts = snapshot.alerts()?.into_iter();
+    let alerts = alerts.filter(|alert| alert.source == source && !alert.is_resolved());
+    let about_files = alerts.filter(|alert| alert.kind() == AlertKind::Quarantined);
+    Ok(about_files.map(|alert| alert.identity).collect())
 }
 
 /// Fewer absences than this, or a smaller share of all rows, are normal for an upstream.
@@ -303,7 +326,7 @@ fn drift(dossier: &Dossier, row: &DossierRow, item: Evidence) -> ReportedAlert {
 mod tests {
     use super::*;
     use crate::config::{SyncSettings, Trust};
-    use crate::model::{FailureClass, NamespaceRules, Quarantined};
+    use crate::model::{FailureClass, NamespaceRules};
     use crate::store::{Batch, Destination, Store};
     use crate::sync::{ChangeSet, Failure, Row, SafetyLimits};
 
@@ -346,9 +369,11 @@ mod tests {
             };
             store.commit(&batch).expect("committed");
             let snapshot = store.snapshot().expect("a snapshot");
-            let (alert, is_all) = unreadable_files(&snapshot, "ours").expect("read");
-            assert!(is_all);
-            alert.expect("an alert").evidence
+            let (mut alerts, is_all) = unreadable_files(&snapshot, "ours").expect("read");
+            assert!(is_all && alerts.len() == 1);
+            let alert = alerts.remove(0);
+            assert_eq!(alert.identity.subject, "com.example/tool@1.0.0");
+            alert.evidence
         };
         let (first, second) = (items("a"), items("b"));
         assert_ne!(first, second);

@@ -14,13 +14,14 @@ use super::named::fetch_named;
 use super::source::{Source, open_source};
 use crate::config::{Origin, Upstream, read_upstreams};
 use crate::daemon::DaemonError;
+use crate::daemon::files::Failures;
 use crate::daemon::runtime::{Supervisor, blocking, loop_source, report_alerts};
 use crate::lint::{Finding, Severity};
-use crate::model::reason;
+use crate::model::{Escaped, reason};
 use crate::store::StoreError;
 
 /// The interval at which the upstream files are read.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// Requests that may wait for a run; further senders block.
 const REQUESTS: usize = 16;
 
@@ -32,6 +33,10 @@ pub(in crate::daemon) struct Followers {
     /// Stops the tasks of the current definitions.
     current: CancellationToken,
     upstreams: Vec<Upstream>,
+    /// The clients of the upstreams, by id.
+    sources: BTreeMap<String, Arc<Source>>,
+    /// The looks at their tokens and certificates that failed.
+    failures: Failures,
     /// The reason for which files are refused, if they are.
     refused: Option<String>,
     /// True if the alert about it is stored or resolved.
@@ -51,6 +56,8 @@ impl Followers {
             stop: stop.clone(),
             current: stop.child_token(),
             upstreams: Vec::new(),
+            sources: BTreeMap::new(),
+            failures: Failures::default(),
             refused: None,
             is_reported: false,
             tasks: JoinSet::new(),
@@ -79,7 +86,9 @@ impl Followers {
         self.resolve_alerts_of_others(&upstreams).await;
         let mut runtimes = BTreeMap::new();
         let mut followed = Vec::new();
+        self.sources.clear();
         for (upstream, source) in upstreams.iter().zip(sources) {
+            self.sources.insert(upstream.id.clone(), Arc::clone(&source));
             let (requests, recipient) = mpsc::channel(REQUESTS);
             let definition = upstream.clone();
             let runtime = Runtime { definition, activity: None, next_attempt: None, requests };
@@ -176,10 +185,16 @@ impl Followers {
         while self.tasks.join_next().await.is_some() {}
     }
 
+    async fn look_at_files(&mut self) -> Option<String> {
+        let (mirror, sources) = (Arc::clone(&self.mirror), self.sources.clone());
+        let failures = blocking(move || look_at_files(&mirror, &sources)).await;
+        self.failures.lasting(failures).into_iter().next()
+    }
+
     async fn look(&mut self) {
         let folder = self.mirror.settings.upstreams.clone();
         let refused = match blocking(move || read_upstreams(&folder)).await {
-            Ok(upstreams) if upstreams == self.upstreams => None,
+            Ok(upstreams) if upstreams == self.upstreams => self.look_at_files().await,
             Ok(upstreams) => match self.replace(upstreams).await {
                 Ok(()) => {
                     info!("the upstream files changed and are active");
@@ -192,6 +207,9 @@ impl Followers {
                 findings.find(|finding| finding.severity == Severity::Error).map(Finding::to_string)
             }
         };
+        if let Some(reason) = refused.as_ref().filter(|_| self.refused != refused) {
+            warn!(reason = %Escaped(reason), "files of upstreams cannot be used; what was read before stays in use");
+        }
         let mirror = Arc::clone(&self.mirror);
         // A report reads every alert, so that one without news would cost more than the look.
         let is_known = self.is_reported && self.refused == refused;
@@ -203,6 +221,20 @@ impl Followers {
         });
         self.is_reported = reported.await;
     }
+}
+
+/// Reads what the files of upstreams name, tokens and certificates, and looks at files of entries. An upstream of which
+/// something changed is read at once. Returns the reasons why some cannot be used.
+fn look_at_files(mirror: &Mirror, sources: &BTreeMap<String, Arc<Source>>) -> Vec<String> {
+    let mut refused = Vec::new();
+    for (id, source) in sources {
+        match source.look_at_files() {
+            Ok(true) => mirror.request_run(id),
+            Ok(false) => {}
+            Err(why) => refused.push(format!("the upstream {id}: {why}")),
+        }
+    }
+    refused
 }
 
 /// Returns the sources of alerts about one upstream and its loops.

@@ -172,6 +172,16 @@ impl Mirror {
         *last = Some(tokio::time::Instant::now());
     }
 
+    /// Requests a sync run of one upstream, and waits for nothing: a full queue means that others requested one.
+    pub(super) fn request_run(&self, upstream: &str) {
+        if let Some(runtime) = self.upstreams().get(upstream) {
+            let (reply, _) = oneshot::channel();
+            let request = SyncRequest { full: false, dry_run: false, reply };
+            // One that is not followed has no recipient.
+            let _ = runtime.requests.try_send(request);
+        }
+    }
+
     /// Requests a sync run of every enabled upstream, or joins the one under way, and waits for all.
     pub(in crate::daemon) async fn sync(
         &self,

@@ -142,6 +142,7 @@ impl<O: Observer> Ingest<O> {
         self.follow_epoch(&fetched.page, now)?;
         self.run.saw_page(fetched.page.date, now);
         self.run.pages += 1;
+        self.run.is_partial |= fetched.page.is_partial;
         let page = RawPage::read(&fetched.page.body)?;
         for item in &page.rows {
             let upstream = self.options.upstream.as_str();
@@ -274,8 +275,8 @@ impl<O: Observer> Ingest<O> {
         } else {
             self.state.partly_accepted(whole.clone(), hold.all)
         };
-        // A run that left content out is tried again soon, so it counts no absence.
-        let complete = self.run.kind == SyncKind::Full && !left_out;
+        // A run that left content out is tried again soon, so it counts no absence; what could not be read is not absent.
+        let complete = self.run.sees_all() && !left_out;
         let touched = self.store.accept(&Acceptance {
             upstream,
             state: &state,

@@ -5,7 +5,7 @@ use crate::model::{Head, Name, Status, Timestamp, TombstoneStub};
 use crate::store::{Hold, Snapshot, StagedKind, StagedRow, StoreError, missing_digest};
 use crate::sync::{
     Absence, ChangeKind, ChangeSet, ExceededLimit, NameSize, RecentChanges, RunFacts, SafetyLimit,
-    SyncKind, SyncRun, UpstreamState, judge,
+    SyncRun, UpstreamState, judge,
 };
 
 /// The effect of a staged row.
@@ -42,7 +42,7 @@ pub(super) fn hold(
     now: Timestamp,
 ) -> Result<(Hold, RecentChanges), StoreError> {
     let RunOptions { upstream, safety_limits, .. } = options;
-    let complete = run.kind == SyncKind::Full;
+    let complete = run.sees_all();
     if !complete && snapshot.staged_rows(upstream)?.next().is_none() {
         return Ok((Hold::default(), state.recent.clone()));
     }
@@ -207,7 +207,7 @@ fn facts(
     now: Timestamp,
 ) -> Result<RunFacts, StoreError> {
     let mut facts = RunFacts {
-        complete: run.kind == SyncKind::Full,
+        complete: run.sees_all(),
         // An upstream without a clock, such as files, cannot be rewound.
         newest_before: run.upstream_time.and(state.newest_of_full_sync),
         newest_seen: run.newest_updated_at,

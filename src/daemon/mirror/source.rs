@@ -13,6 +13,17 @@ pub enum Source {
     Files(Files),
 }
 
+impl Source {
+    /// Reads the token and the certificates of a registry again, and looks at files; returns true if they changed. It
+    /// blocks.
+    pub(super) fn look_at_files(&self) -> Result<bool, String> {
+        match self {
+            Self::Registry(registry) => registry.look_at_files(),
+            Self::Files(files) => Ok(files.have_changed()),
+        }
+    }
+}
+
 impl PageSource for Source {
     async fn page(&self, request: &PageRequest) -> Result<FetchedPage, FetchFailure> {
         match self {

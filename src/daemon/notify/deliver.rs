@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -12,7 +13,7 @@ use crate::config::Settings;
 use crate::daemon::DaemonError;
 use crate::daemon::runtime::{Clock, blocking, report_alerts, run_on_own_thread};
 use crate::model::{Timestamp, reason};
-use crate::remote::WebhookClient;
+use crate::remote::Watched;
 use crate::store::{RecipientStatus, Snapshot, Store, StoreError};
 
 /// A recipient that accepts nothing for this long raises an alert.
@@ -23,7 +24,9 @@ const PATIENCE: Duration = Duration::from_mins(10);
 pub(in crate::daemon) struct Notify {
     store: Arc<Store>,
     clock: Arc<Clock>,
-    routes: Arc<[Route]>,
+    routes: Arc<[Arc<Watched<Route>>]>,
+    /// Moves on when an address or a secret changed.
+    changed: watch::Sender<()>,
 }
 
 impl Notify {
@@ -36,12 +39,39 @@ impl Notify {
         store: &Arc<Store>,
         clock: &Arc<Clock>,
     ) -> Result<Self, DaemonError> {
-        let routes = open_webhooks(settings)?;
-        let recipients: Vec<Recipient> =
-            routes.iter().map(|(recipient, _)| recipient.clone()).collect();
-        store.enlist(&recipients, clock.now())?;
+        let routes = open_webhooks(settings)?.into();
         let (store, clock) = (Arc::clone(store), Arc::clone(clock));
-        Ok(Self { store, clock, routes: routes.into() })
+        let notify = Self { store, clock, routes, changed: watch::Sender::new(()) };
+        notify.enlist()?;
+        Ok(notify)
+    }
+
+    /// Registers the recipients in the store, as their files define them now.
+    fn enlist(&self) -> Result<(), StoreError> {
+        let routes = self.routes.iter();
+        let recipients: Vec<Recipient> = routes.map(|route| route.current().0.clone()).collect();
+        self.store.enlist(&recipients, self.clock.now())
+    }
+
+    /// Reads addresses, secrets and certificates again, and uses what changed; returns the reasons why some cannot be
+    /// used, whose values stay as they were. It blocks.
+    pub(in crate::daemon) fn look_at_files(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        let mut is_changed = false;
+        for route in self.routes.iter() {
+            match route.look() {
+                Ok(changed) => is_changed |= changed,
+                Err(why) => reasons.push(why),
+            }
+        }
+        if is_changed {
+            self.changed.send_replace(());
+        }
+        // It writes only if a recipient changed; one that could not be stored is stored at a later look.
+        if let Err(error) = self.enlist() {
+            warn!(reason = %reason(&error), "changed webhooks could not be stored");
+        }
+        reasons
     }
 
     /// Delivers until `stop`. Each recipient has two lanes, so that an alert about something that is
@@ -53,14 +83,9 @@ impl Notify {
         // A lane that panics ends the others too; all restart together.
         let _guard = current.clone().drop_guard();
         let mut lanes = JoinSet::new();
-        for (recipient, client) in self.routes.iter() {
+        for route in self.routes.iter() {
             for served in [true, false] {
-                let lane = Lane {
-                    notify: self.clone(),
-                    recipient: recipient.clone(),
-                    client: Arc::clone(client),
-                    served,
-                };
+                let lane = Lane { notify: self.clone(), route: Arc::clone(route), served };
                 // On a thread of its own, since each delivery is a write to the store.
                 lanes.spawn(run_on_own_thread(lane.deliver_until(current.clone())));
             }
@@ -88,8 +113,7 @@ impl Notify {
 
 struct Lane {
     notify: Notify,
-    recipient: Recipient,
-    client: Arc<WebhookClient>,
+    route: Arc<Watched<Route>>,
     served: bool,
 }
 
@@ -97,6 +121,7 @@ impl Lane {
     async fn deliver_until(self, stop: CancellationToken) {
         let clock = &self.notify.clock;
         let mut state = LaneState::new();
+        let mut changed = self.notify.changed.subscribe();
         loop {
             let due = self.read_due();
             let has_due = !due.is_empty();
@@ -119,13 +144,16 @@ impl Lane {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(rest) => {}
+                // What failed at another address says nothing about this one. The sender is a field of the service.
+                _ = changed.changed() => state = LaneState::new(),
             }
         }
     }
 
     /// Returns the deliveries that are due; none when the store cannot be read, until the next read.
     fn read_due(&self) -> Vec<Delivery> {
-        let (name, now) = (&self.recipient.name, self.notify.clock.now());
+        let (route, now) = (self.route.current(), self.notify.clock.now());
+        let name = &route.0.name;
         let snapshot = self.notify.store.snapshot();
         match snapshot.and_then(|snapshot| snapshot.due_deliveries(name, self.served, now)) {
             Ok(due) => due,
@@ -139,16 +167,17 @@ impl Lane {
     /// Sends a delivery, and stores the outcome.
     async fn deliver(&self, delivery: &Delivery) -> Ending {
         let (store, clock) = (&self.notify.store, &self.notify.clock);
-        let (id, body) = (delivery.notice.id(), delivery.notice.body(self.recipient.format));
-        let outcome = self.client.deliver(&id, body, clock.now()).await;
-        let name = &self.recipient.name;
+        let (recipient, client) = &*self.route.current();
+        let (id, body) = (delivery.notice.id(), delivery.notice.body(recipient.format));
+        let outcome = client.deliver(&id, body, clock.now()).await;
+        let name = &recipient.name;
         match &outcome {
             Ok(()) => debug!(webhook = name, id, "a notice was delivered"),
             Err(refusal) => {
                 warn!(webhook = name, id, reason = refusal.why, "a notice was not delivered");
             }
         }
-        let stored = store.record_delivery(&self.recipient, delivery, outcome.clone(), clock.now());
+        let stored = store.record_delivery(recipient, delivery, outcome.clone(), clock.now());
         if let Err(error) = &stored {
             let reason = reason(error);
             warn!(webhook = name, %reason, "the outcome of a delivery could not be stored");

@@ -5,7 +5,7 @@ use super::renames::Spelling;
 use crate::alert::{AlertKind, Evidence as Item, Figure, ReportedAlert};
 use crate::curation::{
     Authorities, Authority, Concern, Dossier, EntryEvaluation, Evaluation, Evidence, Gate,
-    OwnershipEvidence, PolicySnapshot, QuarantinedFacts,
+    OwnershipEvidence, PolicySnapshot,
 };
 use crate::daemon::runtime::revocation;
 use crate::model::{Damage, Name, Status, Timestamp, Version};
@@ -50,6 +50,12 @@ fn is_expected(evidence: &Evidence<'_>) -> bool {
 pub(super) fn served_versions<'e>(evaluation: &'e Evaluation<'_>) -> BTreeSet<&'e Version> {
     let served = evaluation.entries.iter().filter(|entry| entry.is_served());
     served.map(|entry| &entry.row.version).collect()
+}
+
+/// Returns upstream and version of the rows that are served.
+fn served_rows<'e>(evaluation: &'e Evaluation<'_>) -> BTreeSet<(&'e str, &'e str)> {
+    let served = evaluation.entries.iter().filter(|entry| entry.is_served());
+    served.map(|entry| (entry.row.upstream.as_str(), entry.row.version.as_str())).collect()
 }
 
 /// A name that an upstream lists without being authoritative for it.
@@ -121,6 +127,7 @@ impl NameAlerts {
         alerts.advised(dossier, evaluation);
         alerts.unconfirmed(dossier, evaluation, now);
         alerts.unreadable(dossier, evaluation);
+        alerts.approved_in_quarantine(dossier, evaluation, policy, now);
         alerts.no_longer_served(dossier, evaluation, now);
         alerts
     }
@@ -185,19 +192,46 @@ impl NameAlerts {
     /// Reports served versions that their upstream now sends in a form that is not well-formed.
     fn unreadable(&mut self, dossier: &Dossier, evaluation: &Evaluation<'_>) {
         let name = &dossier.name;
-        let served = evaluation.entries.iter().filter(|entry| entry.is_served());
-        let served: BTreeSet<(&str, &str)> =
-            served.map(|entry| (entry.row.upstream.as_str(), entry.row.version.as_str())).collect();
-        let is_served = |row: &&QuarantinedFacts| {
-            served.contains(&(row.upstream.as_str(), row.version.as_str()))
-        };
-        let rows = dossier.quarantined.iter().filter(is_served);
+        let served = served_rows(evaluation);
+        let rows = dossier.quarantined.iter().filter(|row| served.contains(&row.key()));
         let items: BTreeSet<Item> = rows
             .map(|row| Item::UnreadableRow { version: row.version.clone(), rule: row.rule.clone() })
             .collect();
         if !items.is_empty() {
             let alert = ReportedAlert::new(AlertKind::UnreadableRow, name.as_str(), items);
             self.reported_alerts.push(alert.of_namespace(name.namespace()).of_served(true));
+        }
+    }
+
+    /// Reports versions in quarantine that an approval selects which spells the name out. Those of which the content that
+    /// was stored before is served have another alert.
+    fn approved_in_quarantine(
+        &mut self,
+        dossier: &Dossier,
+        evaluation: &Evaluation<'_>,
+        policy: &PolicySnapshot,
+        now: Timestamp,
+    ) {
+        let served = served_rows(evaluation);
+        let rows = dossier.quarantined.iter().filter(|row| !served.contains(&row.key()));
+        let approved = rows.filter(|row| {
+            // An upstream that may not list the name says nothing of it.
+            let authority = |version: &Version| {
+                evaluation.authorities.authority_of(&row.upstream, version, now)
+            };
+            row.is_spelled_out(&dossier.name, &policy.overlays)
+                && Version::parse(&row.version)
+                    .is_ok_and(|version| authority(&version) == Authority::Authoritative)
+        });
+        let items: BTreeSet<Item> = approved
+            .map(|row| Item::from(format!("{} is in quarantine: {}", row.version, row.rule)))
+            .collect();
+        if !items.is_empty() {
+            let (name, count) = (&dossier.name, items.len() as u64);
+            let kind = AlertKind::ApprovedQuarantined;
+            let alert = ReportedAlert::new(kind, name.as_str(), bounded(items));
+            let alert = ReportedAlert { count, ..alert.of_namespace(name.namespace()) };
+            self.reported_alerts.push(alert);
         }
     }
 

@@ -60,9 +60,11 @@ impl Publisher {
             let catalogue = Arc::new(Catalogue::listing(view.lists));
             views.push(ViewState { name: view.name.clone(), ledger, catalogue });
         }
+        let mut names = snapshot.names()?;
+        names.append(&mut snapshot.quarantined_names()?);
         Ok(Self {
             publication: Arc::clone(publication),
-            names: snapshot.names()?,
+            names,
             views,
             open_alerts: OpenAlerts::default(),
             is_current: false,
@@ -200,7 +202,7 @@ impl Publisher {
             names.append(&mut snapshot.dirty_names()?.names);
         }
         for name in &names {
-            if snapshot.has_rows_of(name)? {
+            if snapshot.has_rows_of(name)? || snapshot.has_quarantined(name)? {
                 self.names.insert(name.clone());
             } else {
                 self.names.remove(name);

@@ -11,6 +11,9 @@ pub struct QuarantineReport {
     pub upstream: String,
     pub name: String,
     pub version: String,
+    /// The file that it is from, if it has no readable name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     pub reason: String,
     pub bytes: u64,
 }
@@ -22,6 +25,7 @@ pub struct QuarantineReport {
 pub fn quarantine(snapshot: &Snapshot) -> Result<Vec<QuarantineReport>, StoreError> {
     let report = |quarantined: QuarantinedRow| QuarantineReport {
         upstream: quarantined.upstream,
+        file: quarantined.row.file(),
         name: quarantined.row.name,
         version: quarantined.row.version,
         reason: quarantined.row.reason,

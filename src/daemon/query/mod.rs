@@ -19,6 +19,7 @@ mod pattern;
 mod plan;
 mod queue;
 mod reference;
+mod remedy;
 mod review_sheet;
 mod rules;
 mod show;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::inventory::is_synchronised;
 use super::list::screening_of;
 use super::reference::ReferenceProblem;
+use super::remedy::remedy;
 use crate::curation::{
     Evidence, FoundProvenance, Gate, OwnershipEvidence, PolicySnapshot, ProvenanceEvidence,
     evaluate,
@@ -48,6 +49,9 @@ pub struct RuleEffect {
     /// The problem of its reference, if it follows later versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<ReferenceProblem>,
+    /// A version in quarantine that it selects, with the reason, if it spells the name out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantined: Option<String>,
     /// The gate that hides most of what is approved and not served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden_by: Option<String>,
@@ -161,7 +165,9 @@ pub(super) fn rule_effects_while<E: From<StoreError>>(
     // The same rule stands behind one reference everywhere.
     let mut tallies: HashMap<*const Rule, Tally<'_>> =
         rules.map(|rule| (std::ptr::from_ref(rule), Tally::new(rule))).collect();
-    for name in snapshot.names()? {
+    let mut names = snapshot.names()?;
+    names.append(&mut snapshot.quarantined_names()?);
+    for name in names {
         goes_on()?;
         let rules = policy.overlays.rules_for(&name);
         if !rules.rules().any(&is_meant) {
@@ -173,6 +179,10 @@ pub(super) fn rule_effects_while<E: From<StoreError>>(
         for rule in rules.rules() {
             if let Some(tally) = tallies.get_mut(&std::ptr::from_ref(rule)) {
                 tally.reference = ReferenceProblem::of(rule, &dossier, &evaluation);
+                let quarantined = dossier.quarantined.iter().find(|row| row.is_selected_by(rule));
+                let quarantined = quarantined.filter(|_| rule.name.is_exact());
+                tally.quarantined =
+                    quarantined.map(|row| format!("{name}@{}: {}", row.version, row.rule));
             }
         }
         for entry in &evaluation.entries {
@@ -218,6 +228,7 @@ struct Tally<'r> {
     elsewhere: u64,
     overruled: Option<Overruled>,
     reference: Option<ReferenceProblem>,
+    quarantined: Option<String>,
     hidden: BTreeMap<Gate, u64>,
 }
 
@@ -234,6 +245,7 @@ impl<'r> Tally<'r> {
             elsewhere: 0,
             overruled: None,
             reference: None,
+            quarantined: None,
             hidden: BTreeMap::new(),
         }
     }
@@ -295,6 +307,7 @@ impl<'r> Tally<'r> {
             elsewhere: self.elsewhere,
             overruled: self.overruled.filter(|_| is_idle),
             reference: self.reference,
+            quarantined: self.quarantined,
             hidden_by: most.map(|gate| gate.as_str().to_owned()),
             remedy: most.map(|gate| remedy(gate, is_exact).to_owned()),
         }
@@ -312,35 +325,6 @@ fn is_waiting(evidence: &Evidence<'_>) -> bool {
             matches!(basis, Basis::NeverChecked)
         }
         _ => false,
-    }
-}
-
-const fn remedy(gate: Gate, is_exact: bool) -> &'static str {
-    match gate {
-        Gate::NamespaceOwnership if is_exact => {
-            "the ownership is not verified as required; `vidimus explain` shows the verdict"
-        }
-        Gate::NamespaceOwnership => {
-            "a verified namespace is required; pin it, waive it, or spell names out"
-        }
-        Gate::Provenance => {
-            "a package lacks the provenance that is demanded; `vidimus explain` names it, and `waive` lifts the demand for one server"
-        }
-        Gate::NoOpenLookalikeAlert => "look at `vidimus lookalikes`, or spell names out",
-        Gate::ApprovalNotExpired => "the approval has expired; review again and renew it",
-        Gate::DigestMatchesPin => "the pinned digest is of other content; compare both",
-        Gate::ConditionsMet => {
-            "they do not meet a condition; `vidimus explain` names it, and `waive` lifts it for one server"
-        }
-        Gate::ContentAsReviewed => {
-            "the content was changed after its publication; review it and pin its digest"
-        }
-        Gate::ValidForStrictClients => "the entries violate the schema; ask the publisher",
-        Gate::WellFormed
-        | Gate::NoAdvisory
-        | Gate::ActiveUpstream
-        | Gate::UpstreamAuthoritative
-        | Gate::Approved => "`vidimus explain` shows the gate with its evidence",
     }
 }
 
@@ -363,6 +347,13 @@ impl RuleEffect {
         }
         if let Some(overruled) = &self.overruled {
             return Some(overruled.advice(&self.selector));
+        }
+        if let Some(quarantined) = &self.quarantined {
+            let selector = Escaped(&self.selector);
+            let found =
+                format!("`{selector}` selects a row in quarantine, {}", Escaped(quarantined));
+            let remedy = "ask the publisher to correct it, or correct your own file; it is not served before";
+            return Some((found, remedy.to_owned()));
         }
         let Self { approves, serves, newer, elsewhere, .. } = *self;
         let nothing_is_missing = serves > 0 || (approves + newer == 0 && elsewhere > 0);
@@ -409,6 +400,7 @@ mod tests {
             elsewhere: 0,
             overruled: None,
             reference: None,
+            quarantined: None,
             hidden_by: None,
             remedy: Some(remedy(Gate::NamespaceOwnership, false).into()),
         }

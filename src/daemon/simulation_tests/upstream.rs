@@ -135,7 +135,8 @@ impl PageSource for Source {
         });
         let items: Vec<String> = rows.iter().map(|row| row.item()).collect();
         let body = format!(r#"{{"servers":[{}],"metadata":{{"count":0{next}}}}}"#, items.join(","));
-        Ok(FetchedPage { body: Bytes::from(body), date, epoch: None, resync: false })
+        let body = Bytes::from(body);
+        Ok(FetchedPage { body, date, epoch: None, resync: false, is_partial: false })
     }
 
     async fn versions(&self, _: &Name) -> Result<Option<FetchedPage>, FetchFailure> {

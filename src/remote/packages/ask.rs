@@ -43,6 +43,11 @@ impl Packages {
         Ok(Self { client, registries: settings.packages.clone() })
     }
 
+    /// Takes the certificates up as they are now.
+    pub(in crate::remote) fn look(&self) -> Result<bool, String> {
+        self.client.look()
+    }
+
     /// Returns true if the settings name the registry of a package.
     pub(in crate::remote) fn is_configured(&self, package: &Package) -> bool {
         self.registries.of(package).is_some()

@@ -11,6 +11,7 @@ use crate::model::{is_public_name, reason};
 use crate::remote::dns::Resolvers;
 use crate::remote::http::{AccessError, BodyError, client_builder, read_at_most};
 use crate::remote::source_settings::{Reach, SourceSettings};
+use crate::remote::watched::Watched;
 use crate::remote::well_known::{Checked, is_below};
 
 pub(super) const JSON: &str = "application/json";
@@ -22,12 +23,37 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// An HTTP client of the registries that the settings name, and of what they refer to.
 pub(super) struct PackageClient {
-    client: Client,
-    /// Follows what a registry hands out through another host: to checked addresses, and without its token.
-    guarded: Client,
+    clients: Watched<Clients>,
     reach: Reach,
     proxied: bool,
     internal: Vec<String>,
+}
+
+struct Clients {
+    home: Client,
+    /// Follows what a registry hands out through another host: to checked addresses, and without its token.
+    guarded: Client,
+}
+
+impl Clients {
+    fn open(resolvers: &Arc<Resolvers>, settings: &SourceSettings) -> Result<Self, AccessError> {
+        let SourceSettings { proxy, ca_files, reach, .. } = settings;
+        let builder = || {
+            let builder = client_builder(proxy.as_ref(), ca_files)?
+                .redirect(reqwest::redirect::Policy::none())
+                .connect_timeout(Duration::from_secs(10));
+            Ok(builder)
+        };
+        let build = |builder: ClientBuilder| {
+            builder.build().map_err(|source| AccessError::Client { source })
+        };
+        let mut guarded = builder()?;
+        if proxy.is_none() {
+            let (resolvers, reach) = (Arc::clone(resolvers), *reach);
+            guarded = guarded.dns_resolver(Arc::new(Checked { resolvers, reach }));
+        }
+        Ok(Self { home: build(builder()?)?, guarded: build(guarded)? })
+    }
 }
 
 /// An answer of a package registry.
@@ -50,28 +76,19 @@ impl PackageClient {
         resolvers: &Arc<Resolvers>,
         settings: &SourceSettings,
     ) -> Result<Self, AccessError> {
-        let SourceSettings { proxy, ca_files, reach, internal_domains, .. } = settings;
-        let builder = || {
-            let builder = client_builder(proxy.as_ref(), ca_files)?
-                .redirect(reqwest::redirect::Policy::none())
-                .connect_timeout(Duration::from_secs(10));
-            Ok(builder)
-        };
-        let build = |builder: ClientBuilder| {
-            builder.build().map_err(|source| AccessError::Client { source })
-        };
-        let mut guarded = builder()?;
-        if proxy.is_none() {
-            let (resolvers, reach) = (Arc::clone(resolvers), *reach);
-            guarded = guarded.dns_resolver(Arc::new(Checked { resolvers, reach }));
-        }
+        let (resolvers, opened) = (Arc::clone(resolvers), settings.clone());
+        let open = move |_: Option<&Clients>| Clients::open(&resolvers, &opened);
         Ok(Self {
-            client: build(builder()?)?,
-            guarded: build(guarded)?,
-            reach: *reach,
-            proxied: proxy.is_some(),
-            internal: internal_domains.clone(),
+            clients: Watched::open(settings.ca_files.clone(), open)?,
+            reach: settings.reach,
+            proxied: settings.proxy.is_some(),
+            internal: settings.internal_domains.clone(),
         })
+    }
+
+    /// Takes the certificates up as they are now.
+    pub(super) fn look(&self) -> Result<bool, String> {
+        self.clients.look()
     }
 
     /// Fetches a document below the URL of a registry.
@@ -111,13 +128,14 @@ impl PackageClient {
         accept: &'static str,
         token: Option<&str>,
     ) -> Result<Response, String> {
+        let clients = self.clients.current();
         for _ in 0..=MAX_REDIRECTS {
             let is_home = url.origin() == base.origin();
             let has_user = !url.username().is_empty() || url.password().is_some();
             if has_user || !is_home && !self.may_reach(base, &url) {
                 return Err("it refers to a host that is not reached".into());
             }
-            let client = if is_home { &self.client } else { &self.guarded };
+            let client = if is_home { &clients.home } else { &clients.guarded };
             let mut request =
                 client.get(url.clone()).header(ACCEPT, HeaderValue::from_static(accept));
             if let Some(token) = token.filter(|_| is_home) {

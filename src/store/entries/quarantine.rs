@@ -53,6 +53,21 @@ impl Snapshot {
         })))
     }
 
+    /// Returns every name with a row in quarantine.
+    pub fn quarantined_names(&self) -> Result<BTreeSet<Name>, StoreError> {
+        let mut names = BTreeSet::new();
+        for row in self.tables.quarantine()?.iter()? {
+            let (key, _) = row?;
+            names.extend(Name::parse(key.value().1));
+        }
+        Ok(names)
+    }
+
+    /// Returns true if a row of the name is in quarantine.
+    pub fn has_quarantined(&self, name: &Name) -> Result<bool, StoreError> {
+        Ok(self.quarantined_facts(name)?.next().is_some())
+    }
+
     /// Returns upstream, version and rule of the rows in quarantine under a name, without the rows.
     pub fn quarantined_facts(&self, name: &Name) -> Result<Rows<'_, QuarantinedFacts>, StoreError> {
         Ok(Rows::new(self.quarantine_ranges(name)?.into_iter().flatten().map(|row| {

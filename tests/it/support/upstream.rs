@@ -33,6 +33,7 @@ struct Registry {
     delay: Mutex<Duration>,
     misbehaviour: Mutex<Option<Misbehaviour>>,
     date: Mutex<Option<String>>,
+    token: Mutex<Option<String>>,
     requests: AtomicU64,
     paths: Mutex<Vec<String>>,
 }
@@ -85,6 +86,11 @@ impl Upstream {
         *lock(&self.state.date) = Some(date.into());
     }
 
+    /// Refuses every request without this token.
+    pub(crate) fn demand_token(&self, token: &str) {
+        *lock(&self.state.token) = Some(format!("Bearer {token}"));
+    }
+
     pub(crate) fn requests(&self) -> u64 {
         self.state.requests.load(Ordering::Relaxed)
     }
@@ -111,6 +117,11 @@ async fn answer(State(registry): State<Arc<Registry>>, request: Request) -> Resp
     lock(&registry.paths).push(asked.clone());
     let delay = *lock(&registry.delay);
     tokio::time::sleep(delay).await;
+    let given = request.headers().get(header::AUTHORIZATION);
+    let given = given.and_then(|given| given.to_str().ok()).map(str::to_owned);
+    if lock(&registry.token).as_ref().is_some_and(|token| given.as_ref() != Some(token)) {
+        return problem(StatusCode::UNAUTHORIZED, "a token is required");
+    }
     let misbehaved = lock(&registry.misbehaviour).as_ref().and_then(|answer| answer(&asked));
     let mut response = match misbehaved {
         Some(response) => response,
