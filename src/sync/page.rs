@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[rstest::rstest]
-    #[case(r#"{}"#, None)]
+    #[case("{}", None)]
     #[case(r#"{"count":2}"#, None)]
     #[case(
         r#"{"count":2,"total":12,"hasMore":false,"next_cursor":null,"links":{},"after":""}"#,
@@ -204,7 +204,7 @@ mod tests {
         match refused {
             None => assert_eq!(error, None),
             Some(member) => {
-                assert!(error.as_deref().is_some_and(|text| text.contains(member)), "{error:?}")
+                assert!(error.as_deref().is_some_and(|text| text.contains(member)), "{error:?}");
             }
         }
         assert_eq!(page.check_end(3, 12), Ok(()), "a page that is not full is the last");

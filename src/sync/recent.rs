@@ -75,16 +75,13 @@ impl RecentChanges {
         if by_kind.is_empty() {
             return;
         }
-        match self.steps.last_mut().filter(|step| now.since(step.at) < HOUR) {
-            Some(step) => {
-                for (kind, names) in by_kind {
-                    step.changed.entry(kind).or_default().extend(names);
-                }
+        if let Some(step) = self.steps.last_mut().filter(|step| now.since(step.at) < HOUR) {
+            for (kind, names) in by_kind {
+                step.changed.entry(kind).or_default().extend(names);
             }
-            None => {
-                let NamesBefore { all, served } = before;
-                self.steps.push(Step { at: now, names: all, served, changed: by_kind });
-            }
+        } else {
+            let NamesBefore { all, served } = before;
+            self.steps.push(Step { at: now, names: all, served, changed: by_kind });
         }
     }
 

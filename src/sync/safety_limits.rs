@@ -205,6 +205,17 @@ pub fn judge(facts: &RunFacts, safety_limits: &SafetyLimits) -> Vec<ExceededLimi
     exceeded
 }
 
+/// A share of all names, or of the served ones, that may change over time.
+struct Share {
+    kind: ChangeKind,
+    limit: SafetyLimit,
+    /// Of one window as long as a day.
+    percent: u64,
+    /// Up to this many names, it is not exceeded.
+    floor: u64,
+    what: &'static str,
+}
+
 fn share(
     what: &str,
     limit: SafetyLimit,
@@ -262,66 +273,62 @@ impl RunFacts {
 
     /// Returns the limits that the run exceeds together with earlier ones. A kind of which it changes nothing counts not.
     fn over_time(&self, safety_limits: &SafetyLimits) -> Vec<ExceededLimit> {
-        let SafetyLimits { removed_percent, rewritten_percent, growth_percent, .. } =
-            *safety_limits;
-        let all = |before: NamesBefore| before.all;
-        let kinds: [(_, _, Vec<&Name>, _, _, fn(NamesBefore) -> u64, _); 4] = [
-            (
+        let share = |kind, limit, percent, floor, what| Share { kind, limit, percent, floor, what };
+        let shares = [
+            share(
                 ChangeKind::Removed,
                 SafetyLimit::Removed,
-                self.removed.iter().collect(),
-                removed_percent,
+                safety_limits.removed_percent,
                 FLOOR_NAMES,
-                all,
                 "went missing",
             ),
-            (
+            share(
                 ChangeKind::Rewritten,
                 SafetyLimit::Rewritten,
-                self.rewritten.iter().collect(),
-                rewritten_percent,
+                safety_limits.rewritten_percent,
                 FLOOR_NAMES,
-                all,
                 "were rewritten",
             ),
-            (
+            share(
                 ChangeKind::Deleted,
                 SafetyLimit::Deleted,
-                self.deleted.iter().collect(),
                 safety_limits.deleted_percent,
                 FLOOR_DELETED,
-                |before| before.served,
                 "were deleted",
             ),
-            (
+            share(
                 ChangeKind::Added,
                 SafetyLimit::Growth,
-                self.new_names.iter().collect(),
-                growth_percent,
+                safety_limits.growth_percent,
                 FLOOR_GROWTH,
-                all,
                 "are new",
             ),
         ];
-        let mut exceeded = Vec::new();
-        for (kind, limit, names, percent, floor, of, what) in kinds {
-            let exceeding =
-                WINDOWS.iter().filter(|_| !names.is_empty()).find_map(|(window, times, words)| {
-                    let names = names.iter().copied();
-                    let (changed, start) =
-                        self.recent.count(kind, *window, self.now, self.before(), names);
-                    let (start, percent) = (of(start), percent * times);
-                    (changed > floor && changed * 100 > start * percent).then(|| ExceededLimit {
-                        limit: limit.clone(),
-                        found: format!(
-                            "{changed} of {start} names {what} within {words}, this run included"
-                        ),
-                        allowed: format!("{percent} %, or {floor} names"),
-                    })
-                });
-            exceeded.extend(exceeding);
+        shares.into_iter().filter_map(|share| self.share_over_time(&share)).collect()
+    }
+
+    fn share_over_time(&self, share: &Share) -> Option<ExceededLimit> {
+        let names: Vec<&Name> = match share.kind {
+            ChangeKind::Removed => self.removed.iter().collect(),
+            ChangeKind::Rewritten => self.rewritten.iter().collect(),
+            ChangeKind::Deleted => self.deleted.iter().collect(),
+            ChangeKind::Added => self.new_names.iter().collect(),
+        };
+        if names.is_empty() {
+            return None;
         }
-        exceeded
+        WINDOWS.iter().find_map(|(window, times, words)| {
+            let (recent, now, names) = (&self.recent, self.now, names.iter().copied());
+            let (changed, start) = recent.count(share.kind, *window, now, self.before(), names);
+            let is_deletion = share.kind == ChangeKind::Deleted;
+            let all = if is_deletion { start.served } else { start.all };
+            let (percent, Share { floor, what, .. }) = (share.percent * times, share);
+            (changed > *floor && changed * 100 > all * percent).then(|| ExceededLimit {
+                limit: share.limit.clone(),
+                found: format!("{changed} of {all} names {what} within {words}, this run included"),
+                allowed: format!("{percent} %, or {floor} names"),
+            })
+        })
     }
 
     fn shrink(&self, safety_limits: &SafetyLimits) -> Option<ExceededLimit> {

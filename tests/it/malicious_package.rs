@@ -57,9 +57,10 @@ fn write_policy(place: &Workplace, packages: &Packages, recipient: &Recipient) {
         ),
     );
     let rules = CASES.iter().map(|case| {
-        let pin = match case.is_pinned {
-            true => format!(", artefacts: {{{}: '{}'}}", case.leaf, integrity(b"good")),
-            false => String::new(),
+        let pin = if case.is_pinned {
+            format!(", artefacts: {{{}: '{}'}}", case.leaf, integrity(b"good"))
+        } else {
+            String::new()
         };
         format!(
             "- {{name: {}, versions: 1.0.0, owner: team-a, approval: {{state: approved, reviewed: 2026-03-01, expires: 2099-01-01{pin}}}}}\n",
