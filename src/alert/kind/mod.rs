@@ -45,6 +45,7 @@ pub enum AlertKind {
     MaterialChange,
     Missing,
     NameLimit,
+    NamesWaiting,
     NewerVersions,
     NoLongerServed,
     OnHold,
