@@ -172,6 +172,49 @@ async fn names_stop_waiting_when_the_upstream_is_disabled_or_limited(#[case] way
     daemon.lists(&["com.elsewhere/x@1.0.0", "com.elsewhere/x@2.0.0"]).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_wait_for_ten_minutes_raise_one_alert() {
+    let upstream = Upstream::start(official()).await;
+    let place = Workplace::new(&upstream.url);
+    let files = "kind = \"files\"\npath = \"nowhere\"\ntrust = \"internal\"\npriority = 10\n";
+    place.write("upstreams/ours.toml", files);
+    let approval =
+        "approval: {state: approved, reviewed: 2026-11-01T08:00:00Z, expires: 2099-01-01}";
+    let names = ["com.elsewhere/x", "com.example/tool", "com.unlisted/x"];
+    let rules = names.map(|name| format!("  - {{name: {name}, {approval}}}\n"));
+    place.overlay("policy.yaml", &format!("servers:\n{}", rules.concat()));
+    place.set_clock("2026-11-01T08:00:00Z");
+    let daemon = place.start().await;
+    eventually("the full sync of the other one is accepted", async || {
+        let status = daemon.operate("/status").await.json();
+        let upstreams = status["upstreams"].as_array().expect("a list");
+        upstreams.iter().any(|upstream| upstream["lastFullSync"].is_string()).then_some(())
+    })
+    .await;
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    let waiting = || place.json(&["alerts", "--kind", "names-waiting", "--json"]);
+    assert_eq!(waiting().as_array().map(Vec::len), Some(0), "a first sync takes minutes");
+    place.set_clock("2026-11-01T08:10:01Z");
+    let daemon = place.start().await;
+    let alert = eventually("the alert is raised", async || {
+        let alerts = waiting();
+        alerts.get(0).cloned()
+    })
+    .await;
+    assert_eq!((&alert["subject"], &alert["count"]), (&Value::from("ours"), &Value::from(2)));
+    let printed = place.print(&["alerts", "--kind", "names-waiting"]);
+    let printed: Vec<&str> = printed.split_whitespace().collect();
+    let printed = printed.join(" ");
+    assert!(printed.contains("`enabled = false`"), "{printed}");
+    assert!(printed.contains("`[namespaces] allow`"), "{printed}");
+    place.write("upstreams/ours.toml", &format!("{files}enabled = false\n"));
+    eventually("the alert is resolved", async || {
+        (waiting().as_array().map(Vec::len) == Some(0)).then_some(())
+    })
+    .await;
+    drop(daemon);
+}
+
 /// P42: a failing upstream never blocks another one, even if it is internal and its names are protected.
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_folder_does_not_block_other_upstreams() {

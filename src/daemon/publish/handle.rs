@@ -33,7 +33,7 @@ pub(crate) struct Publication {
     enforced: Mutex<Enforced>,
     /// The approved names that wait for first information about them.
     waiting: Mutex<Waiting>,
-    /// What the store does not know yet, while it is new.
+    /// The gaps in the knowledge of the store, while it is new.
     newness: ArcSwapOption<Newness>,
     /// The number of the current generation; 0 before the first.
     generation: watch::Sender<u64>,

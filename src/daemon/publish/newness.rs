@@ -1,4 +1,4 @@
-//! What a new store does not know yet.
+//! Facts that a new store does not know yet.
 //!
 //! An editor uninstalls a server when it reads 404. A new store would answer so about each approved name that its first
 //! full sync has not brought yet, or that waits for the first verification of its namespace. It does not know these
@@ -16,7 +16,7 @@ use crate::store::{Snapshot, StoreError};
 /// The longest time after the first sync run of a store in which it is new.
 const LONGEST: Duration = Duration::from_hours(3);
 
-/// The names that a new store cannot tell about.
+/// The gaps in the knowledge of a new store.
 #[derive(Debug)]
 pub(super) struct Newness {
     until: Timestamp,

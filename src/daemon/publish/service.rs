@@ -10,10 +10,11 @@ use tracing::error;
 use super::handle::Publication;
 use super::publisher::Publisher;
 use super::state::{Committed, Event, Moment, State, Step, Wake, Work};
+use super::waiting::{SOURCE, alerts};
 use crate::curation::Screening;
 use crate::daemon::mirror::Settling;
 use crate::daemon::policy::CurrentPolicy;
-use crate::daemon::runtime::blocking;
+use crate::daemon::runtime::{blocking, report_alerts};
 use crate::model::{Name, reason};
 use crate::store::StoreError;
 
@@ -117,8 +118,20 @@ pub(super) fn marked_names(publication: &Publication) -> Result<BTreeSet<Name>, 
 /// Reports what waits, and returns the names that are marked in the store.
 fn look(publication: &Publication) -> Result<BTreeSet<Name>, StoreError> {
     // Its alerts stay as they are; the next publication fails too if the store cannot be read, and reports it.
-    let _ = publication.report_waiting();
+    let _ = report_waiting(publication);
     marked_names(publication)
+}
+
+/// Raises and resolves the alerts about upstreams that names wait for.
+fn report_waiting(publication: &Publication) -> Result<(), StoreError> {
+    let Publication { store, clock, .. } = publication;
+    let Some(counts) = publication.waiting().counts() else { return Ok(()) };
+    let seen = alerts(&store.snapshot()?, counts, clock.now())?;
+    if publication.waiting().differ(&seen) {
+        let is_stored = report_alerts(store, clock, SOURCE, seen.clone());
+        publication.waiting().remember(is_stored.then_some(seen));
+    }
+    Ok(())
 }
 
 /// Publishes on a thread that may block.

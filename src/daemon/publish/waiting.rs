@@ -1,15 +1,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::handle::Publication;
 use crate::alert::{AlertKind, ReportedAlert};
 use crate::curation::{Authority, EntryEvaluation, Evaluation, Evidence, Gate};
-use crate::daemon::runtime::report_alerts;
 use crate::model::{Name, Timestamp};
 use crate::store::{Snapshot, StoreError};
 
 /// The source of the alerts.
-const SOURCE: &str = "waiting";
+pub(super) const SOURCE: &str = "waiting";
 /// A first sync takes minutes.
 const PATIENCE: Duration = Duration::from_mins(10);
 
@@ -74,7 +72,7 @@ impl Waiting {
     }
 
     /// Returns the number of names that wait for each upstream; `None` before a first generation.
-    fn counts(&self) -> Option<BTreeMap<String, u64>> {
+    pub(super) fn counts(&self) -> Option<BTreeMap<String, u64>> {
         let mut counts = BTreeMap::new();
         let upstreams = self.by_name.as_ref()?.values().flat_map(|awaited| &awaited.upstream);
         for upstream in upstreams {
@@ -82,27 +80,20 @@ impl Waiting {
         }
         Some(counts)
     }
-}
 
-impl Publication {
-    /// Raises and resolves the alerts about upstreams that names wait for.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub(super) fn report_waiting(&self) -> Result<(), StoreError> {
-        let Some(counts) = self.waiting().counts() else { return Ok(()) };
-        let seen = alerts(&self.store.snapshot()?, counts, self.clock.now())?;
-        if self.waiting().stored.as_ref() == Some(&seen) {
-            return Ok(());
-        }
-        let is_stored = report_alerts(&self.store, &self.clock, SOURCE, seen.clone());
-        self.waiting().stored = is_stored.then_some(seen);
-        Ok(())
+    /// Returns true if other alerts than these were stored last.
+    pub(super) fn differ(&self, seen: &[ReportedAlert]) -> bool {
+        self.stored.as_deref() != Some(seen)
+    }
+
+    /// Remembers the alerts that were stored; `None` if that failed.
+    pub(super) fn remember(&mut self, stored: Option<Vec<ReportedAlert>>) {
+        self.stored = stored;
     }
 }
 
 /// Returns one alert for each upstream that names have waited for long enough.
-fn alerts(
+pub(super) fn alerts(
     snapshot: &Snapshot,
     counts: BTreeMap<String, u64>,
     now: Timestamp,
