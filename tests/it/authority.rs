@@ -185,10 +185,12 @@ async fn names_that_wait_for_ten_minutes_raise_one_alert() {
     place.overlay("policy.yaml", &format!("servers:\n{}", rules.concat()));
     place.set_clock("2026-11-01T08:00:00Z");
     let daemon = place.start().await;
-    eventually("the full sync of the other one is accepted", async || {
+    eventually("one full sync is accepted, and the other failed", async || {
         let status = daemon.operate("/status").await.json();
         let upstreams = status["upstreams"].as_array().expect("a list");
-        upstreams.iter().any(|upstream| upstream["lastFullSync"].is_string()).then_some(())
+        let is_synced = upstreams.iter().any(|upstream| upstream["lastFullSync"].is_string());
+        let has_failed = upstreams.iter().any(|upstream| upstream["lastFailure"].is_object());
+        (is_synced && has_failed).then_some(())
     })
     .await;
     assert_eq!(daemon.signal("TERM").await, Some(0));
