@@ -46,6 +46,8 @@ pub(super) enum Problem {
     TooMany(Duration),
     #[error("{NO_DATA}")]
     NotReady,
+    #[error("The registry is new, and does not know this server yet; try again later")]
+    Unknown,
     /// The work is bounded, and others or its own size use it up.
     #[error("{0}")]
     Busy(String),
@@ -123,7 +125,7 @@ impl Problem {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::NotReady | Self::StoreUnwritable | Self::Busy(_) => {
+            Self::NotReady | Self::Unknown | Self::StoreUnwritable | Self::Busy(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Unauthorized | Self::ExpiredToken { .. } => StatusCode::UNAUTHORIZED,
@@ -155,7 +157,8 @@ impl Problem {
     pub(super) fn respond(self, asking: Option<&Asking>) -> Response {
         let status = self.status();
         let asking = asking.filter(|_| status == StatusCode::NOT_FOUND);
-        let is_expected = matches!(self, Self::NotReady | Self::StoreUnwritable | Self::Busy(_));
+        let is_expected =
+            matches!(self, Self::NotReady | Self::Unknown | Self::StoreUnwritable | Self::Busy(_));
         if status.is_server_error() && !is_expected {
             tracing::error!(problem = %self, source = ?std::error::Error::source(&self), "a request failed");
         }
@@ -177,7 +180,7 @@ impl Problem {
         // An entry that is unknown now may be approved a minute later.
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self {
-            Self::NotReady | Self::StoreUnwritable | Self::Busy(_) => {
+            Self::NotReady | Self::Unknown | Self::StoreUnwritable | Self::Busy(_) => {
                 headers.insert(header::RETRY_AFTER, RETRY_AFTER)
             }
             Self::TooMany(wait) => headers.insert(header::RETRY_AFTER, (wait.as_secs() + 1).into()),

@@ -147,18 +147,29 @@ impl Registry {
                 };
                 let page = view.catalogue.versions(&name, with_tombstones, after.as_ref());
                 if page.items.is_empty() {
-                    return Err(Problem::UnknownServer);
+                    return Err(self.not_found(&view, &name));
                 }
                 let next = next_link(&page, None);
                 view.page(&page, Keep::All, next).respond(headers, &self.bodies)
             }
             Route::Version { name, version } => {
                 let found = view.catalogue.version(&name, &version, params.with_deleted()?);
-                let item = found.ok_or(Problem::UnknownServer)?;
+                let item = found.ok_or_else(|| self.not_found(&view, &name))?;
                 view.item(item).respond(headers, &self.bodies)
             }
             Route::Document => Ok(self.document()),
             Route::Liveness => Ok(alive()),
+        }
+    }
+
+    /// Returns the answer about a server that the view does not show. To an editor 404 says that it is gone, so a new
+    /// registry says it only about names of which it knows enough.
+    fn not_found(&self, view: &View<'_>, name: &str) -> Problem {
+        let is_known = || !view.catalogue.versions(name, true, None).items.is_empty();
+        if self.services.may_show_later(view.name, name) && !is_known() {
+            Problem::Unknown
+        } else {
+            Problem::UnknownServer
         }
     }
 

@@ -4,7 +4,7 @@ use super::client::Operator;
 use super::error::CliError;
 use crate::api::own_uid;
 use crate::config::{Settings, Upstream, read_upstreams};
-use crate::curation::PolicySnapshot;
+use crate::curation::{PolicySnapshot, UpstreamPolicy};
 use crate::daemon::{
     Clock, CurrentPolicy, LoadedOverlays, combine, is_anything_known, last_good_overlays,
     load_overlays, load_own, load_scans,
@@ -78,8 +78,9 @@ impl Offline {
         upstreams: Vec<Upstream>,
     ) -> Result<Self, CliError> {
         let clock = clock_of(&store)?;
-        let policies = upstreams.iter().map(Upstream::policy).collect();
-        let current_policy = combine(settings, overlays, policies);
+        let policies: Vec<UpstreamPolicy> = upstreams.iter().map(Upstream::policy).collect();
+        let removed = store.snapshot()?.removed_internal(&policies)?;
+        let current_policy = combine(settings, overlays, policies).with_removed_internal(removed);
         let advisories = load_own(settings, &store, &current_policy.snapshot, clock.now())?;
         let scans = load_scans(settings, &store)?;
         let current_policy = current_policy.with_reports(advisories, scans);

@@ -21,6 +21,9 @@ pub enum Authority<'a> {
     /// The name belonged to this other upstream when it was last served, and no approval of the version
     /// names the new one.
     TransferredFrom(&'a str),
+    /// This other upstream may list the name too and would be authoritative for it, and was never synchronised
+    /// completely.
+    Awaits(&'a str),
 }
 
 impl fmt::Display for Authority<'_> {
@@ -39,6 +42,10 @@ impl fmt::Display for Authority<'_> {
                 f,
                 "the name was served from {before} before; to accept the transfer, set `upstream` in an approval to this upstream"
             ),
+            Self::Awaits(other) => write!(
+                f,
+                "the name may belong to {other}, and no full sync of {other} was accepted yet; if {other} does not have it, limit `[namespaces] allow` in the file of {other}, or set `enabled = false` there"
+            ),
         }
     }
 }
@@ -50,7 +57,8 @@ impl fmt::Display for Authority<'_> {
 /// while any row exists there, even a deleted, missing or quarantined one. A transfer to another
 /// upstream is the way in which a squatter would take over, so the name is then hidden until an
 /// approval names the new upstream. It lets the versions through that it selects: a reviewer of one
-/// version has not accepted the next one.
+/// version has not accepted the next one. For the same reason a name that was never served waits while an
+/// upstream that would own it was never synchronised completely: given to another one, it would stay there.
 #[derive(Debug)]
 pub struct Authorities<'a> {
     name: &'a Name,
@@ -60,6 +68,7 @@ pub struct Authorities<'a> {
     /// True if all rows of the name come from one upstream.
     is_alone: bool,
     owner: Option<&'a str>,
+    awaited: Option<&'a str>,
     transfer: Option<Transfer<'a>>,
     deleted: Vec<(&'a Version, &'a str)>,
 }
@@ -96,6 +105,7 @@ impl<'a> Authorities<'a> {
             is_internal: policy.overlays.is_internal(&dossier.name),
             is_alone: dossier.rows.iter().all(|row| row.upstream == dossier.rows[0].upstream),
             owner: None,
+            awaited: None,
             transfer: None,
             deleted: Vec::new(),
         };
@@ -105,6 +115,7 @@ impl<'a> Authorities<'a> {
             .chain(quarantined)
             .filter(|id| this.may_own(id))
             .min_by_key(|id| (this.priority(id), *id));
+        this.awaited = this.find_awaited(dossier);
         this.transfer = match (this.remembered, this.owner) {
             (Some(before), Some(owner)) if before != owner => {
                 Some(Transfer::new(before, owner, rules))
@@ -132,7 +143,14 @@ impl<'a> Authorities<'a> {
             rule.versions == VersionPattern::Any && approval.contents.is_none()
         };
         let is_settled = |transfer: &Transfer<'_>| transfer.is_accepted(now, covers_all);
-        self.owner.filter(|_| self.transfer.as_ref().is_none_or(is_settled))
+        let owner = self.owner.filter(|_| self.awaited.is_none());
+        owner.filter(|_| self.transfer.as_ref().is_none_or(is_settled))
+    }
+
+    /// Returns the upstream that the name waits for: it may list the name, and would be authoritative for it.
+    #[must_use]
+    pub fn awaited(&self) -> Option<&'a str> {
+        self.awaited
     }
 
     /// Returns the last moments before which no authority changes by time alone.
@@ -147,8 +165,10 @@ impl<'a> Authorities<'a> {
     /// Returns the authority of this upstream for a version of the name.
     #[must_use]
     pub fn authority_of(&self, upstream: &str, version: &Version, now: Timestamp) -> Authority<'a> {
-        if let Some(refused) = self.refused(upstream) {
-            return refused;
+        match (self.refused(upstream), self.awaited) {
+            (None | Some(Authority::BelongsTo(_)), Some(other)) => return Authority::Awaits(other),
+            (Some(refused), _) => return refused,
+            (None, None) => {}
         }
         let may_cover = |rule: &Rule, approval: &Approval| {
             let may_admit = !approval.leaves_out(version) || approval.follow.is_some();
@@ -172,7 +192,7 @@ impl<'a> Authorities<'a> {
         if known.is_some_and(|known| !known.namespaces.admit(self.name)) {
             return Some(Authority::OutsideItsNamespaces);
         }
-        if self.is_internal && !known.is_some_and(|known| known.internal) {
+        if self.is_internal && !self.policy.is_internal(upstream) {
             return Some(Authority::InternalNamespace);
         }
         self.owner.filter(|owner| *owner != upstream).map(Authority::BelongsTo)
@@ -207,9 +227,19 @@ impl<'a> Authorities<'a> {
 
     fn may_own(&self, upstream: &str) -> bool {
         let Some(known) = self.known(upstream) else {
-            return self.remembered == Some(upstream) && !self.is_internal;
+            let is_trusted = !self.is_internal || self.policy.is_internal(upstream);
+            return self.remembered == Some(upstream) && is_trusted;
         };
         known.namespaces.admit(self.name) && (known.internal || !self.is_internal)
+    }
+
+    fn find_awaited(&self, dossier: &'a Dossier) -> Option<&'a str> {
+        let owner = self.owner.filter(|_| self.remembered.is_none())?;
+        let rank = |id: &'a str| (self.priority(id), id);
+        let enabled = self.policy.upstreams.iter().filter(|known| known.enabled);
+        let unknown = enabled.filter(|known| !dossier.synchronised.contains(&known.id));
+        let better = unknown.map(|known| known.id.as_str()).filter(|id| rank(id) < rank(owner));
+        better.filter(|id| self.may_own(id)).min_by_key(|id| rank(id))
     }
 
     fn may_delete(&self, upstream: &str) -> bool {

@@ -4,6 +4,7 @@
 //! nothing else of the store, so it cannot mix two states.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use smol_str::SmolStr;
 
@@ -24,6 +25,8 @@ pub struct Dossier {
     pub quarantined: Vec<QuarantinedFacts>,
     /// The upstream that was authoritative when the name was last served.
     pub authority: Option<String>,
+    /// The upstreams that were synchronised completely. The others may still list the name.
+    pub synchronised: Arc<BTreeSet<String>>,
     /// Versions that were served before ownership was checked.
     pub exempted: BTreeSet<Version>,
     /// The versions that each configured view shows, or showed, by version.
@@ -107,6 +110,7 @@ impl Dossier {
             rows: Vec::new(),
             quarantined: Vec::new(),
             authority: None,
+            synchronised: Arc::default(),
             exempted: BTreeSet::new(),
             ledger: Vec::new(),
             verification: VerificationRecord::default(),

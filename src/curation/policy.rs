@@ -1,5 +1,6 @@
 //! The policy that entries are evaluated against: one immutable value with a revision.
 
+use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ pub struct PolicySnapshot {
     pub revision: Digest,
     pub overlays: Arc<OverlaySet>,
     pub upstreams: Vec<UpstreamPolicy>,
+    /// Internal upstreams with a removed file: their rows keep the trust until they are gone.
+    pub removed_internal: BTreeSet<String>,
     pub views: Vec<View>,
     pub ownership: OwnershipPolicy,
     /// True if a name that only a wildcard admits waits for a reviewer when it resembles a protected one.
@@ -65,6 +68,7 @@ impl PolicySnapshot {
             revision,
             overlays,
             upstreams,
+            removed_internal: BTreeSet::new(),
             views,
             ownership,
             withhold,
@@ -76,6 +80,13 @@ impl PolicySnapshot {
             protects_anything,
             protection,
         }
+    }
+
+    /// Returns this snapshot with the internal upstreams that have no file any more.
+    #[must_use]
+    pub fn with_removed_internal(self, removed_internal: BTreeSet<String>) -> Self {
+        let revision = Digest::of_hash(&(self.revision, &removed_internal));
+        Self { revision, removed_internal, ..self }
     }
 
     /// Returns this snapshot with the package registries of the settings.
@@ -121,7 +132,9 @@ impl PolicySnapshot {
     /// Returns true if the upstream belongs to the organisation.
     #[must_use]
     pub fn is_internal(&self, upstream: &str) -> bool {
-        self.upstreams.iter().any(|known| known.id == upstream && known.internal)
+        let mut defined = self.upstreams.iter();
+        defined.any(|known| known.id == upstream && known.internal)
+            || self.removed_internal.contains(upstream)
     }
 
     /// Returns the time since which a content counts as known, where many names of one kind excuse the next one. A
@@ -158,7 +171,8 @@ impl PolicySnapshot {
     pub fn difference(&self, before: &Self) -> PolicyDifference {
         let others = |snapshot: &Self| {
             let Self { upstreams, views, ownership, withhold, package_urls, .. } = snapshot;
-            let others = (snapshot.provenance, snapshot.advisories.digest());
+            let others =
+                (snapshot.provenance, snapshot.advisories.digest(), &snapshot.removed_internal);
             Digest::of_hash(&(upstreams, views, ownership, withhold, package_urls, others))
         };
         if others(self) == others(before) {

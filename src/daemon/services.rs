@@ -17,7 +17,7 @@ use crate::advisory::{Hold, ReleaseRequest};
 use crate::alert::{Alert, AlertReport, NotAcknowledged};
 use crate::config::Settings;
 use crate::curation::PolicySnapshot;
-use crate::model::{Actor, Digest, Timestamp, reason};
+use crate::model::{Actor, Digest, Name, Timestamp, reason};
 use crate::store::{Gap, Store, StoreError};
 use crate::sync::{DecisionRequest, NotDecided};
 
@@ -95,7 +95,9 @@ impl Services {
                     screening.touch(names.iter().cloned());
                     publication.touch(names);
                 }),
-                redefined: Box::new(move |upstreams| policy.define_upstreams(upstreams)),
+                redefined: Box::new(move |upstreams, removed| {
+                    policy.define_upstreams(upstreams, removed);
+                }),
             }
         };
         let mirror = Mirror::new(
@@ -145,6 +147,12 @@ impl Services {
     #[must_use]
     pub fn published(&self) -> Option<Arc<Published>> {
         self.publication.published()
+    }
+
+    /// Returns true if the store is new, and does not know yet whether the view will show the name.
+    #[must_use]
+    pub fn may_show_later(&self, view: &str, name: &str) -> bool {
+        Name::parse(name).is_ok_and(|name| self.publication.may_show_later(view, &name))
     }
 
     /// Returns the current policy.

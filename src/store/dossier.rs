@@ -1,6 +1,7 @@
 //! Reads everything that is known about a name, in one snapshot.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use smol_str::SmolStr;
 
@@ -33,6 +34,7 @@ impl Snapshot {
         dossier.damaged.extend(quarantined.damage().iter().cloned());
         self.add_advisories(&mut dossier)?;
         dossier.authority = self.served_from(name)?;
+        dossier.synchronised = Arc::clone(self.synchronised_upstreams()?);
         for view in policy.view_names() {
             for entry in self.ledger_of(view, name)? {
                 let (version, record) = entry?;

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use redb::ReadTransaction;
@@ -16,6 +17,8 @@ pub struct Snapshot {
     pub(super) advised: Arc<Advised>,
     /// The upstreams with rows; every lookup by name needs them.
     pub(super) upstreams: OnceLock<Vec<String>>,
+    /// Those of them that were synchronised completely; every dossier needs them.
+    pub(super) synchronised: OnceLock<Arc<BTreeSet<String>>>,
 }
 
 impl Snapshot {
@@ -24,8 +27,9 @@ impl Snapshot {
         unpackers: Arc<Unpackers>,
         advised: Arc<Advised>,
     ) -> Self {
-        let (tables, upstreams) = (ReadTables::new(transaction), OnceLock::new());
-        Self { tables, unpackers, advised, upstreams }
+        let tables = ReadTables::new(transaction);
+        let (upstreams, synchronised) = (OnceLock::new(), OnceLock::new());
+        Self { tables, unpackers, advised, upstreams, synchronised }
     }
 }
 

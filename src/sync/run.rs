@@ -16,6 +16,10 @@ pub struct UpstreamState {
     /// The root URL that this state belongs to; another URL under the same id is another registry.
     #[serde(default)]
     pub url: Option<String>,
+    /// True if the upstream belonged to the organisation when its last run began: its rows keep that trust when its file
+    /// is removed.
+    #[serde(default)]
+    pub internal: bool,
     /// When the first sync run began, successful or not.
     #[serde(default)]
     pub first_attempt: Option<Timestamp>,
@@ -167,6 +171,7 @@ impl UpstreamState {
         match &self.url {
             Some(known) if known != url => Self {
                 url: Some(url.to_owned()),
+                internal: self.internal,
                 first_full_sync: self.first_full_sync,
                 ..Self::default()
             },
@@ -272,6 +277,7 @@ impl UpstreamState {
         };
         Self {
             url: self.url.clone(),
+            internal: self.internal,
             epoch: match run.kind {
                 SyncKind::Full => self.epoch.after_full(run.begun, run.epoch.as_ref(), now),
                 SyncKind::Incremental { .. } => self.epoch.after_incremental(run.epoch.as_ref()),

@@ -111,12 +111,120 @@ async fn internal_namespace_hides_entries_of_external_upstreams() {
     assert_eq!(confused, ["com.example/other", "com.example/tool"]);
 }
 
+/// P95: the folder of the organisation's own servers is missing at the first start, and its name is not given to the
+/// public registry, from where it would not come back.
+#[tokio::test(flavor = "multi_thread")]
+async fn name_of_an_upstream_that_fails_at_first_is_not_given_to_another() {
+    let upstream = Upstream::start(official()).await;
+    let place = Workplace::new(&upstream.url);
+    let files = "kind = \"files\"\npath = \"ours\"\ntrust = \"internal\"\npriority = 10\n\
+                 sync.interval = \"250ms\"\n[namespaces]\nallow = [\"com.example\"]\n";
+    place.write("upstreams/ours.toml", files);
+    place.overlay("policy.yaml", &approve(""));
+    let daemon = place.start().await;
+    daemon.lists(&["com.elsewhere/x@1.0.0", "com.elsewhere/x@2.0.0"]).await;
+    let waits = "the name may belong to ours, and no full sync of ours was accepted yet";
+    let explained = place.print(&["explain", "com.example/tool"]);
+    assert!(explained.contains(waits), "{explained}");
+    // A new registry does not know the name; 404 would have an editor uninstall it.
+    let path = "/v0.1/servers/com.example%2Ftool/versions/latest";
+    let answer = daemon.get(path).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, "5"));
+    assert_eq!(daemon.get("/v0.1/servers/org.other%2Fx/versions/latest").await.status, 404);
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    let explained = place.print(&["explain", "com.example/tool"]);
+    assert!(explained.contains(waits), "the same without a daemon: {explained}");
+    let daemon = place.start().await;
+    place.write("ours/tool.json", &server("com.example/tool", "1.0.0"));
+    daemon
+        .lists(&[
+            "com.elsewhere/x@1.0.0",
+            "com.elsewhere/x@2.0.0",
+            "com.example/other@1.0.0",
+            "com.example/other@2.0.0",
+            "com.example/tool@1.0.0",
+        ])
+        .await;
+    let item = daemon.get(path).await.json();
+    assert_eq!(item["server"]["description"], "ours");
+}
+
+/// Both ways out of waiting for an upstream that does not answer.
+#[rstest::rstest]
+#[case::disabled("enabled = false\n")]
+#[case::limited("[namespaces]\nallow = [\"com.acme\"]\n")]
+#[tokio::test(flavor = "multi_thread")]
+async fn names_stop_waiting_when_the_upstream_is_disabled_or_limited(#[case] way_out: &str) {
+    let upstream = Upstream::start(official()).await;
+    let place = Workplace::new(&upstream.url);
+    let files = "kind = \"files\"\npath = \"nowhere\"\ntrust = \"internal\"\npriority = 10\n";
+    place.write("upstreams/ours.toml", files);
+    place.approve("com.elsewhere/x");
+    let daemon = place.start().await;
+    eventually("the full sync of the other one is accepted", async || {
+        let status = daemon.operate("/status").await.json();
+        let upstreams = status["upstreams"].as_array().expect("a list");
+        upstreams.iter().any(|upstream| upstream["lastFullSync"].is_string()).then_some(())
+    })
+    .await;
+    let path = "/v0.1/servers/com.elsewhere%2Fx/versions/latest";
+    assert_eq!(daemon.get(path).await.status, 503);
+    place.write("upstreams/ours.toml", &format!("{files}{way_out}"));
+    daemon.lists(&["com.elsewhere/x@1.0.0", "com.elsewhere/x@2.0.0"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_wait_for_ten_minutes_raise_one_alert() {
+    let upstream = Upstream::start(official()).await;
+    let place = Workplace::new(&upstream.url);
+    let files = "kind = \"files\"\npath = \"nowhere\"\ntrust = \"internal\"\npriority = 10\n";
+    place.write("upstreams/ours.toml", files);
+    let approval =
+        "approval: {state: approved, reviewed: 2026-11-01T08:00:00Z, expires: 2099-01-01}";
+    let names = ["com.elsewhere/x", "com.example/tool", "com.unlisted/x"];
+    let rules = names.map(|name| format!("  - {{name: {name}, {approval}}}\n"));
+    place.overlay("policy.yaml", &format!("servers:\n{}", rules.concat()));
+    place.set_clock("2026-11-01T08:00:00Z");
+    let daemon = place.start().await;
+    eventually("one full sync is accepted, and the other failed", async || {
+        let status = daemon.operate("/status").await.json();
+        let upstreams = status["upstreams"].as_array().expect("a list");
+        let is_synced = upstreams.iter().any(|upstream| upstream["lastFullSync"].is_string());
+        let has_failed = upstreams.iter().any(|upstream| upstream["lastFailure"].is_object());
+        (is_synced && has_failed).then_some(())
+    })
+    .await;
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    let waiting = || place.json(&["alerts", "--kind", "names-waiting", "--json"]);
+    assert_eq!(waiting().as_array().map(Vec::len), Some(0), "a first sync takes minutes");
+    place.set_clock("2026-11-01T08:10:01Z");
+    let daemon = place.start().await;
+    let alert = eventually("the alert is raised", async || {
+        let alerts = waiting();
+        alerts.get(0).cloned()
+    })
+    .await;
+    assert_eq!((&alert["subject"], &alert["count"]), (&Value::from("ours"), &Value::from(2)));
+    let printed = place.print(&["alerts", "--kind", "names-waiting"]);
+    let printed: Vec<&str> = printed.split_whitespace().collect();
+    let printed = printed.join(" ");
+    assert!(printed.contains("`enabled = false`"), "{printed}");
+    assert!(printed.contains("`[namespaces] allow`"), "{printed}");
+    place.write("upstreams/ours.toml", &format!("{files}enabled = false\n"));
+    eventually("the alert is resolved", async || {
+        (waiting().as_array().map(Vec::len) == Some(0)).then_some(())
+    })
+    .await;
+    drop(daemon);
+}
+
 /// P42: a failing upstream never blocks another one, even if it is internal and its names are protected.
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_folder_does_not_block_other_upstreams() {
     let upstream = Upstream::start(official()).await;
     let place = Workplace::new(&upstream.url);
-    let files = "kind = \"files\"\npath = \"nowhere\"\ntrust = \"internal\"\npriority = 10\n";
+    let files = "kind = \"files\"\npath = \"nowhere\"\ntrust = \"internal\"\npriority = 10\n\
+                 [namespaces]\nallow = [\"com.acme\"]\n";
     place.write("upstreams/ours.toml", files);
     place.overlay("policy.yaml", &approve("namespaces: [{name: com.acme, internal: true}]\n"));
     let daemon = place.start().await;
@@ -197,8 +305,6 @@ async fn disabled_upstream_is_withdrawn_and_a_removed_file_only_stops_its_syncs(
         (serves("own").await && serves("other").await).then_some(())
     })
     .await;
-    // Without its file the upstream is not known to be internal, so that its own day is not covered.
-    place.review_again("policy.yaml", "com.example/own@1.0.0").await;
     place.remove("upstreams/ours.toml");
     eventually("the file is gone", async || {
         let status = daemon.operate("/status").await.json();
@@ -211,6 +317,33 @@ async fn disabled_upstream_is_withdrawn_and_a_removed_file_only_stops_its_syncs(
         (!serves("other").await && serves("own").await).then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn removed_file_of_an_internal_upstream_keeps_its_names_in_internal_namespaces() {
+    let upstream = Upstream::start(official()).await;
+    let internal = "namespaces: [{name: com.example.*, internal: true}]\n";
+    let (place, daemon) = two(&upstream, &approve(internal)).await;
+    let served = [
+        "com.elsewhere/x@1.0.0",
+        "com.elsewhere/x@2.0.0",
+        "com.example/own@1.0.0",
+        "com.example/tool@1.0.0",
+    ];
+    daemon.lists(&served).await;
+    place.remove("upstreams/ours.toml");
+    eventually("the file is gone", async || {
+        let status = daemon.operate("/status").await.json();
+        (status["upstreams"].as_array().is_some_and(|all| all.len() == 1)).then_some(())
+    })
+    .await;
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    let explained = place.print(&["explain", "com.example/own"]);
+    assert!(explained.contains("1.0.0 from ours: served"), "{explained}");
+    let daemon = place.start().await;
+    daemon.lists(&served).await;
+    let status = daemon.get("/v0.1/servers/com.example%2Fown/versions/latest").await.status;
+    assert_eq!(status, 200);
 }
 
 /// P12, P42.

@@ -1,7 +1,7 @@
 use super::{AlertKind, Facts};
 
 /// The facts of the other kinds, in the order of their discriminants.
-pub(super) const LATER_FACTS: [Facts; 37] = [
+pub(super) const LATER_FACTS: [Facts; 38] = [
     Facts {
         kind: AlertKind::LoginUnregistered,
         word: "login-unregistered",
@@ -50,6 +50,15 @@ pub(super) const LATER_FACTS: [Facts; 37] = [
         word: "name-limit",
         meaning: "A name has more than 10,000 versions or 64 MiB; the rest is in quarantine.",
         remedy: "Ask the publisher; deny the name if a program generates the versions.",
+    },
+    Facts {
+        kind: AlertKind::NamesWaiting,
+        word: "names-waiting",
+        meaning: "Approved names that other upstreams list have waited for 10 minutes or more: they may belong to this \
+            upstream, and no full sync of it was accepted yet.",
+        remedy: "Correct what stops the full sync of the upstream; or set `enabled = false` in its file, or list the \
+            namespaces that it has under `[namespaces] allow` there: the names then go to the next upstream that lists \
+            them, and stay there.",
     },
     Facts {
         kind: AlertKind::NewerVersions,

@@ -47,6 +47,7 @@ pub enum AlertKind {
     MaterialChange,
     Missing,
     NameLimit,
+    NamesWaiting,
     NewerVersions,
     NoLongerServed,
     OnHold,

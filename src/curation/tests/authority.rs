@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::fixtures::{at, dossier, head, name, overlays, row, upstream, version, with};
 use crate::curation::{
     Authorities, Authority, Dossier, OwnershipPolicy, PolicySnapshot, QuarantinedFacts,
@@ -103,6 +105,72 @@ fn quarantined_row_keeps_the_name_and_removed_upstream_has_lowest_priority() {
     let dossier = listed(&["removed"], Some("removed"));
     let authority = of(&authorities(&dossier, &policy), "removed");
     assert_eq!(authority, Authority::Authoritative, "it keeps the names that it served");
+}
+
+/// P95: a first failure of the organisation's own upstream must not give its names to a public one, where they stay.
+#[rstest::rstest]
+//     overlays  synchronised          ours may own   before             official
+#[case(PLAIN, &["official"], true, None, Authority::Awaits("ours"))]
+#[case(PLAIN, &[], true, None, Authority::Awaits("ours"))]
+#[case(PLAIN, &["ours"], true, None, Authority::Authoritative)]
+#[case::served_before(PLAIN, &[], true, Some("official"), Authority::Authoritative)]
+#[case::served_from_there(PLAIN, &[], true, Some("ours"), Authority::TransferredFrom("ours"))]
+#[case::not_of_its_namespaces(PLAIN, &[], false, None, Authority::Authoritative)]
+#[case::internal(INTERNAL, &[], true, None, Authority::InternalNamespace)]
+fn name_is_not_given_away_before_a_better_upstream_was_synchronised_completely(
+    #[case] overlays: &str,
+    #[case] synchronised: &[&str],
+    #[case] may_own: bool,
+    #[case] before: Option<&str>,
+    #[case] official: Authority<'_>,
+) {
+    let mut upstreams = both();
+    if !may_own {
+        let allow = NamespacePattern::parse("com.acme").expect("a pattern");
+        upstreams[1].namespaces.allow = Some(vec![allow]);
+    }
+    let policy = policy(overlays, upstreams);
+    let synchronised = synchronised.iter().map(|id| (*id).to_owned()).collect();
+    let mut dossier = listed(&["official"], before);
+    dossier.synchronised = Arc::new(synchronised);
+    let authorities = authorities(&dossier, &policy);
+    assert_eq!(of(&authorities, "official"), official);
+    let waits = matches!(official, Authority::Awaits(_));
+    assert_eq!(authorities.awaited().is_some(), waits);
+    let settled = authorities.settled_owner(at("2026-06-01T00:00:00Z"));
+    assert!(!waits || settled.is_none(), "no owner is remembered meanwhile");
+}
+
+#[test]
+fn name_waits_for_no_disabled_upstream_for_none_of_worse_priority_and_not_for_its_own() {
+    let unknown = |dossier: Dossier| Dossier { synchronised: Arc::default(), ..dossier };
+    let off = vec![
+        upstream("official", 100, false),
+        UpstreamPolicy { enabled: false, ..upstream("ours", 10, true) },
+    ];
+    let (of_official, of_ours) =
+        (unknown(listed(&["official"], None)), unknown(listed(&["ours"], None)));
+    let disabled = policy(PLAIN, off);
+    assert_eq!(of(&authorities(&of_official, &disabled), "official"), Authority::Authoritative);
+    let both = policy(PLAIN, both());
+    assert_eq!(of(&authorities(&of_ours, &both), "ours"), Authority::Authoritative);
+    let listed_by_both = unknown(listed(&["official", "ours"], None));
+    assert_eq!(of(&authorities(&listed_by_both, &both), "ours"), Authority::Authoritative);
+    let alone = policy(PLAIN, vec![upstream("official", 100, false)]);
+    assert_eq!(of(&authorities(&of_official, &alone), "official"), Authority::Authoritative);
+}
+
+#[test]
+fn internal_upstream_with_a_removed_file_keeps_its_trust_for_what_it_served() {
+    let without_file = policy(INTERNAL, vec![upstream("official", 100, false)]);
+    let dossier = listed(&["ours"], Some("ours"));
+    let forgotten = of(&authorities(&dossier, &without_file), "ours");
+    assert_eq!(forgotten, Authority::InternalNamespace, "it is not known to have been internal");
+    let policy = without_file.with_removed_internal(["ours".to_owned()].into());
+    assert_eq!(of(&authorities(&dossier, &policy), "ours"), Authority::Authoritative);
+    assert!(policy.is_internal("ours"));
+    let new = listed(&["ours"], None);
+    assert_eq!(of(&authorities(&new, &policy), "ours"), Authority::Disabled, "it served nothing");
 }
 
 #[test]

@@ -92,7 +92,8 @@ pub(super) fn similar(target: &str, acknowledged: bool) -> ScreeningMatch {
 
 /// Returns the dossier of a name with these rows, and nothing else.
 pub(super) fn dossier(of_name: &str, rows: Vec<DossierRow>) -> Dossier {
-    Dossier { rows, ..Dossier::empty(name(of_name)) }
+    let synchronised = ["official", "ours"].map(str::to_owned).into();
+    Dossier { rows, synchronised: Arc::new(synchronised), ..Dossier::empty(name(of_name)) }
 }
 
 /// Returns the dossier of a name with one version in this status.

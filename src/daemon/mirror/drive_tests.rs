@@ -25,7 +25,7 @@ pub(in crate::daemon) fn define(mirror: &Mirror, upstreams: Vec<Upstream>) {
         (id, Runtime { definition, activity: None, next_attempt: None, requests })
     });
     *mirror.upstreams() = runtimes.collect::<BTreeMap<_, _>>();
-    mirror.ports.redefined(mirror.upstream_policies());
+    mirror.report_definitions();
     mirror.refresh_settling();
 }
 

@@ -106,9 +106,12 @@ impl Followers {
             self.mirror.stop_waiting();
         }
         self.upstreams = upstreams;
-        self.mirror.ports.redefined(self.mirror.upstream_policies());
         let mirror = Arc::clone(&self.mirror);
-        blocking(move || mirror.refresh_settling()).await;
+        let reported = blocking(move || {
+            mirror.refresh_settling();
+            mirror.report_definitions()
+        });
+        reported.await;
         Ok(())
     }
 

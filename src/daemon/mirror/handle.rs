@@ -29,21 +29,21 @@ pub type SyncOutcome = Result<RunReport, String>;
 /// A request for a run of one upstream.
 pub(super) type SyncRequest = Request<oneshot::Sender<SyncOutcome>>;
 
+/// Receives the defined upstreams, and the internal ones with a removed file.
+pub(in crate::daemon) type Redefined =
+    Box<dyn Fn(Vec<UpstreamPolicy>, BTreeSet<String>) + Send + Sync>;
+
 /// The outputs of the mirror, which does not depend on any other service.
 pub(in crate::daemon) struct Ports {
     /// Rows of these names were committed.
     pub(in crate::daemon) touched: Box<dyn Fn(BTreeSet<Name>) + Send + Sync>,
     /// The definitions of upstreams were replaced.
-    pub(in crate::daemon) redefined: Box<dyn Fn(Vec<UpstreamPolicy>) + Send + Sync>,
+    pub(in crate::daemon) redefined: Redefined,
 }
 
 impl Ports {
     pub(super) fn touched(&self, names: BTreeSet<Name>) {
         (self.touched)(names);
-    }
-
-    pub(super) fn redefined(&self, upstreams: Vec<UpstreamPolicy>) {
-        (self.redefined)(upstreams);
     }
 }
 
@@ -122,6 +122,18 @@ impl Mirror {
     /// Returns the upstreams as far as authority over names depends on them.
     pub(in crate::daemon) fn upstream_policies(&self) -> Vec<UpstreamPolicy> {
         self.upstreams().values().map(|runtime| runtime.definition.policy()).collect()
+    }
+
+    /// Makes the definitions of upstreams those of the policy. It reads the store.
+    pub(super) fn report_definitions(&self) {
+        let upstreams = self.upstream_policies();
+        let read = self.store.snapshot();
+        let removed = read.and_then(|snapshot| snapshot.removed_internal(&upstreams));
+        let removed = removed.unwrap_or_else(|error| {
+            warn!(reason = %reason(&error), "the trust of removed upstreams cannot be read, and stays");
+            self.policy.borrow().snapshot.removed_internal.clone()
+        });
+        (self.ports.redefined)(upstreams, removed);
     }
 
     /// Returns a run that is under way, with its upstream.

@@ -60,6 +60,7 @@ impl<O: Observer> Ingest<O> {
         let resumed = stored.run.as_ref() == Some(&next) && !options.dry_run;
         let run = if resumed { next } else { SyncRun::new(next.kind, now) };
         let state = UpstreamState {
+            internal: options.trust == Trust::Internal,
             first_attempt: stored.first_attempt.or(Some(now)),
             last_attempt: Some(now),
             run: Some(run.clone()),

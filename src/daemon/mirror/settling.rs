@@ -9,21 +9,24 @@ use crate::store::{Snapshot, StoreError};
 const LONGEST_SETTLING: Duration = Duration::from_hours(3);
 
 /// The enabled upstreams that may still claim names for the first time. One that fails or takes too long does not
-/// count: it must not keep the authorities of all names from being stored.
+/// count: it must not keep names from being compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::daemon) struct Settling {
     /// `None` before anything is known of the upstreams.
     upstreams: Option<BTreeSet<String>>,
     /// True if an internal upstream may: protected names come from there.
     pub(in crate::daemon) internal: bool,
+    /// The enabled upstreams that were never synchronised completely, however long they fail: names may wait for them.
+    pub(in crate::daemon) unsynchronised: BTreeSet<String>,
 }
 
 impl Settling {
     /// The state before anything is known of the upstreams: each of them may.
-    pub(super) const UNKNOWN: Self = Self { upstreams: None, internal: true };
+    pub(super) const UNKNOWN: Self =
+        Self { upstreams: None, internal: true, unsynchronised: BTreeSet::new() };
     /// The state after all first syncs.
     pub(in crate::daemon) const NONE: Self =
-        Self { upstreams: Some(BTreeSet::new()), internal: false };
+        Self { upstreams: Some(BTreeSet::new()), internal: false, unsynchronised: BTreeSet::new() };
 
     /// Reads from the store which of these upstreams may still claim names for the first time.
     ///
@@ -35,15 +38,19 @@ impl Settling {
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         let (mut settling, mut of_internal) = (BTreeSet::new(), false);
+        let mut unsynchronised = BTreeSet::new();
         for UpstreamPolicy { id, internal, .. } in upstreams.iter().filter(|known| known.enabled) {
             let state = snapshot.upstream(id)?;
+            if state.accepts_batches() {
+                unsynchronised.insert(id.clone());
+            }
             let begun = state.first_attempt.is_none_or(|at| now.since(at) < LONGEST_SETTLING);
             if state.accepts_batches() && state.last_failure.is_none() && begun {
                 settling.insert(id.clone());
                 of_internal |= internal;
             }
         }
-        Ok(Self { upstreams: Some(settling), internal: of_internal })
+        Ok(Self { upstreams: Some(settling), internal: of_internal, unsynchronised })
     }
 
     pub(in crate::daemon) const fn is_known(&self) -> bool {
@@ -103,5 +110,6 @@ mod tests {
         let late = attempt(hour(4));
         assert!(!late.includes("endless"), "it was tried again a moment ago");
         assert!(late.includes("new") && late.any());
+        assert!(late.unsynchronised.contains("endless"), "names wait for it all the same");
     }
 }

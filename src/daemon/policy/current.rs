@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -68,11 +69,18 @@ impl Policy {
     }
 
     /// Makes upstream definitions the current ones.
-    pub(in crate::daemon) fn define_upstreams(&self, upstreams: Vec<UpstreamPolicy>) {
+    pub(in crate::daemon) fn define_upstreams(
+        &self,
+        upstreams: Vec<UpstreamPolicy>,
+        removed_internal: BTreeSet<String>,
+    ) {
         self.current_policy.send_modify(|current_policy| {
             let overlays = current_policy.overlays.clone();
             let combined = combine(&self.settings, overlays, upstreams);
-            *current_policy = Arc::new(combined.with_reports_of(&current_policy.snapshot));
+            let before = &current_policy.snapshot;
+            let combined = combined.with_removed_internal(removed_internal);
+            let (advisories, scans) = (Arc::clone(&before.advisories), Arc::clone(&before.scans));
+            *current_policy = Arc::new(combined.with_reports(advisories, scans));
         });
     }
 
@@ -95,6 +103,7 @@ impl Policy {
             let (overlays, upstreams) = (current_policy.overlays.clone(), before.upstreams.clone());
             let (advisories, scans) = reports(before);
             let combined = combine(&self.settings, overlays, upstreams);
+            let combined = combined.with_removed_internal(before.removed_internal.clone());
             *current_policy = Arc::new(combined.with_reports(advisories, scans));
         });
     }
@@ -108,10 +117,19 @@ impl CurrentPolicy {
         Self { snapshot: Arc::new(snapshot.with_scans(scans)), ..self }
     }
 
-    /// Returns this policy with the advisories and the scan results of another one.
+    /// Returns this policy with the internal upstreams that have no file any more.
+    #[must_use]
+    pub fn with_removed_internal(self, removed: BTreeSet<String>) -> Self {
+        let snapshot = Arc::unwrap_or_clone(self.snapshot).with_removed_internal(removed);
+        Self { snapshot: Arc::new(snapshot), ..self }
+    }
+
+    /// Returns this policy with everything in another one that neither overlays nor settings say: removed upstreams,
+    /// advisories and scan results.
     #[must_use]
     pub fn with_reports_of(self, other: &PolicySnapshot) -> Self {
-        self.with_reports(Arc::clone(&other.advisories), Arc::clone(&other.scans))
+        let this = self.with_removed_internal(other.removed_internal.clone());
+        this.with_reports(Arc::clone(&other.advisories), Arc::clone(&other.scans))
     }
 }
 

@@ -5,6 +5,7 @@ use super::lifecycle_alerts::lifecycle_alerts;
 use super::name_alerts::{NameAlerts, served_versions};
 use super::state::Work;
 use super::view::ViewState;
+use super::waiting::Awaited;
 use crate::catalog::{Candidate, Catalogue, Facts, NameUpdate, Source};
 use crate::curation::{Dossier, EntryEvaluation, Evaluation, Gate, evaluate};
 use crate::history::RuleDigests;
@@ -22,6 +23,8 @@ pub(super) struct NameEvaluation {
     pub(super) alerts: NameAlerts,
     /// True if it waits for a comparison or a reviewer.
     pub(super) is_withheld: bool,
+    /// The first information that it waits for.
+    pub(super) awaited: Option<Awaited>,
     /// Versions that a view showed and that leave every view now, with the reason.
     pub(super) leaving: Vec<Leaving>,
 }
@@ -77,6 +80,7 @@ impl Evaluator<'_> {
             holds_until: successors.holds_until.into_iter().chain(evaluation.holds_until).min(),
             authority: authority.map(str::to_owned),
             is_withheld: evaluation.is_withheld(),
+            awaited: Awaited::of(&evaluation, dossier.verification.concluded_at.is_some()),
             leaving: self.leaving(&dossier, &evaluation),
             alerts,
         })

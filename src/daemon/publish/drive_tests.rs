@@ -65,7 +65,8 @@ impl PublishDrive {
             events.push(Event::Screening(Arc::clone(&inputs.screening.borrow_and_update())));
         }
         if inputs.settling.has_changed().is_ok_and(|changed| changed) {
-            events.push(Event::Settling(inputs.settling.borrow_and_update().any()));
+            let unsynchronised = inputs.settling.borrow_and_update().unsynchronised.clone();
+            events.push(Event::Unsynchronised(unsynchronised));
         }
         if inputs.ready.has_changed().is_ok_and(|changed| changed) {
             let is_ready = *inputs.ready.borrow_and_update();

@@ -72,7 +72,6 @@ fn work_under(text: &str) -> Work {
         )),
         screening: Arc::new(Screening::default()),
         now: now(),
-        is_settling: false,
         is_first: true,
     }
 }

@@ -8,6 +8,8 @@ use tokio::sync::watch;
 use tracing::info;
 
 use super::generation::{Published, Views, without};
+use super::newness::Newness;
+use super::waiting::Waiting;
 use crate::catalog::Catalogue;
 use crate::config::Settings;
 use crate::curation::PolicySnapshot;
@@ -29,6 +31,10 @@ pub(crate) struct Publication {
     published: ArcSwapOption<Published>,
     /// It is locked while a generation is replaced.
     enforced: Mutex<Enforced>,
+    /// The approved names that wait for first information about them.
+    waiting: Mutex<Waiting>,
+    /// The gaps in the knowledge of the store, while it is new.
+    newness: ArcSwapOption<Newness>,
     /// The number of the current generation; 0 before the first.
     generation: watch::Sender<u64>,
 }
@@ -64,6 +70,8 @@ impl Publication {
             evaluated: Feed::default(),
             published: ArcSwapOption::empty(),
             enforced: Mutex::default(),
+            waiting: Mutex::default(),
+            newness: ArcSwapOption::empty(),
             generation: watch::Sender::new(0),
         }
     }
@@ -88,6 +96,25 @@ impl Publication {
     #[must_use]
     pub(crate) fn published(&self) -> Option<Arc<Published>> {
         self.published.load_full()
+    }
+
+    /// Returns true if the store is new, and does not know yet whether the view will show the name.
+    pub(in crate::daemon) fn may_show_later(&self, view: &str, name: &Name) -> bool {
+        let newness = self.newness.load();
+        newness.as_ref().is_some_and(|newness| newness.concerns(view, name, self.clock.now()))
+    }
+
+    /// Records what a generation found to be unknown.
+    pub(super) fn set_newness(&self, newness: Option<Newness>) {
+        let newness = newness.map(|newness| {
+            let waiting = self.waiting();
+            Arc::new(newness.with_unverified(waiting.unverified().cloned()))
+        });
+        self.newness.store(newness);
+    }
+
+    pub(super) fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Subscribes to the number of the current generation.

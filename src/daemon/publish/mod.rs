@@ -39,12 +39,14 @@ mod handle;
 mod history;
 mod lifecycle_alerts;
 mod name_alerts;
+mod newness;
 mod open_alerts;
 mod publisher;
 mod renames;
 mod service;
 mod state;
 mod view;
+mod waiting;
 
 pub(super) use described::{LatestUpstream, SuccessorViews, Successors, load};
 #[cfg(test)]

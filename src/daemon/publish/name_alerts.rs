@@ -374,6 +374,7 @@ impl NameAlerts {
                     (AlertKind::TransferredName, Item::TransferredName { upstream: owned, from })
                 }
                 Authority::Authoritative
+                | Authority::Awaits(_)
                 | Authority::Disabled
                 | Authority::OutsideItsNamespaces => continue,
             };

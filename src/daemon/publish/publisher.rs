@@ -9,6 +9,7 @@ use super::candidates::{Evaluator, Leaving, NameEvaluation};
 use super::generation::Published;
 use super::handle::Publication;
 use super::history::{Generation, GenerationEvents};
+use super::newness::Newness;
 use super::open_alerts::OpenAlerts;
 use super::state::{Committed, Selection, Work};
 use super::view::ViewState;
@@ -94,18 +95,23 @@ impl Publisher {
         let rules = RuleDigests::of(work.policy.overlays.rules());
         let mut authorities = Vec::new();
         let mut leaving = Vec::new();
+        let mut awaited = BTreeMap::new();
         for share in names.chunks(SHARE) {
             let evaluator = Evaluator { views, work, snapshot: &snapshot, rules: &rules };
             for mut evaluated in write_share(&evaluator, share, &mut drafts)? {
-                authorities.extend(evaluated.take_authority().filter(|_| !work.is_settling));
+                authorities.extend(evaluated.take_authority());
                 open_alerts.keep(&evaluated.name, std::mem::take(&mut evaluated.alerts));
                 open_alerts.look_at(&evaluated.in_any_view(), namespace);
                 let versions = std::mem::take(&mut evaluated.leaving);
+                awaited
+                    .extend(evaluated.awaited.take().map(|found| (evaluated.name.clone(), found)));
                 leaving.extend(versions.into_iter().map(|left| (evaluated.name.clone(), left)));
                 committed.add(evaluated.name, evaluated.holds_until, evaluated.is_withheld);
             }
         }
+        let selected: Vec<Name> = names.iter().chain(&silent).cloned().collect();
         committed.add_silent(silent);
+        let newness = Newness::read(&snapshot, &work.policy, work.now)?;
         let as_of = snapshot.ingest_mark()?;
         drop(snapshot);
         let unreadable = drafts.iter_mut().flat_map(Draft::take_unreadable);
@@ -155,6 +161,8 @@ impl Publisher {
                 return Err(error);
             }
         };
+        self.publication.waiting().settle(committed.everything, selected.iter(), awaited);
+        self.publication.set_newness(newness);
         for (view, records) in self.views.iter_mut().zip(records) {
             records.into_iter().for_each(|(key, record)| view.ledger.set(key, record));
         }

@@ -10,10 +10,11 @@ use tracing::error;
 use super::handle::Publication;
 use super::publisher::Publisher;
 use super::state::{Committed, Event, Moment, State, Step, Wake, Work};
+use super::waiting::{SOURCE, alerts};
 use crate::curation::Screening;
 use crate::daemon::mirror::Settling;
 use crate::daemon::policy::CurrentPolicy;
-use crate::daemon::runtime::blocking;
+use crate::daemon::runtime::{blocking, report_alerts};
 use crate::model::{Name, reason};
 use crate::store::StoreError;
 
@@ -29,7 +30,7 @@ pub(in crate::daemon) struct Inputs {
     pub(in crate::daemon) screening: watch::Receiver<Arc<Screening>>,
     /// True if enough is known for a first generation.
     pub(in crate::daemon) ready: watch::Receiver<bool>,
-    /// The upstreams that may still claim names for the first time.
+    /// The progress of first full syncs.
     pub(in crate::daemon) settling: watch::Receiver<Settling>,
 }
 
@@ -54,9 +55,9 @@ pub(in crate::daemon) async fn publish(
     let mut looking = tokio::time::interval(LOOK_EVERY);
     looking.set_missed_tick_behavior(MissedTickBehavior::Delay);
     inputs.ready.mark_changed();
-    let is_settling = inputs.settling.borrow_and_update().any();
+    let unsynchronised = inputs.settling.borrow_and_update().unsynchronised.clone();
     let mut is_failing = false;
-    let mut step = state.step(Event::Settling(is_settling), moment());
+    let mut step = state.step(Event::Unsynchronised(unsynchronised), moment());
     loop {
         let event = match step {
             Step::Publish(work) => {
@@ -85,7 +86,8 @@ pub(in crate::daemon) async fn publish(
                     Event::Screening(Arc::clone(&inputs.screening.borrow_and_update()))
                 }
                 Ok(()) = inputs.settling.changed() => {
-                    Event::Settling(inputs.settling.borrow_and_update().any())
+                    let settling = inputs.settling.borrow_and_update();
+                    Event::Unsynchronised(settling.unsynchronised.clone())
                 }
                 Ok(()) = inputs.ready.changed() => {
                     if *inputs.ready.borrow_and_update() { Event::Ready } else { Event::Tick }
@@ -93,7 +95,7 @@ pub(in crate::daemon) async fn publish(
                 names = publication.touched.take() => Event::Touched(names),
                 _ = looking.tick() => {
                     let marked = Arc::clone(&publication);
-                    match blocking(move || marked_names(&marked)).await {
+                    match blocking(move || look(&marked)).await {
                         Ok(names) => Event::Touched(names),
                         // The next publication fails too, and reports it.
                         Err(_) => Event::Tick,
@@ -111,6 +113,25 @@ pub(in crate::daemon) async fn publish(
 /// end, is ignored.
 pub(super) fn marked_names(publication: &Publication) -> Result<BTreeSet<Name>, StoreError> {
     Ok(publication.store.snapshot()?.dirty_names()?.names)
+}
+
+/// Reports what waits, and returns the names that are marked in the store.
+fn look(publication: &Publication) -> Result<BTreeSet<Name>, StoreError> {
+    // Its alerts stay as they are; the next publication fails too if the store cannot be read, and reports it.
+    let _ = report_waiting(publication);
+    marked_names(publication)
+}
+
+/// Raises and resolves the alerts about upstreams that names wait for.
+fn report_waiting(publication: &Publication) -> Result<(), StoreError> {
+    let Publication { store, clock, .. } = publication;
+    let Some(counts) = publication.waiting().counts() else { return Ok(()) };
+    let seen = alerts(&store.snapshot()?, counts, clock.now())?;
+    if publication.waiting().differ(&seen) {
+        let is_stored = report_alerts(store, clock, SOURCE, seen.clone());
+        publication.waiting().remember(is_stored.then_some(seen));
+    }
+    Ok(())
 }
 
 /// Publishes on a thread that may block.

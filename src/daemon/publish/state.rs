@@ -32,8 +32,8 @@ pub(super) enum Event {
     Touched(BTreeSet<Name>),
     /// Enough is known for a first generation, and there is an index to compare names with.
     Ready,
-    /// True if an upstream may still claim names for the first time.
-    Settling(bool),
+    /// The enabled upstreams that were never synchronised completely.
+    Unsynchronised(BTreeSet<String>),
     /// Time passed.
     Tick,
     Committed(Committed),
@@ -97,8 +97,6 @@ pub(super) struct Work {
     pub(super) policy: Arc<PolicySnapshot>,
     pub(super) screening: Arc<Screening>,
     pub(super) now: Timestamp,
-    /// True if the upstream that names are served from is not stored yet.
-    pub(super) is_settling: bool,
     /// True for the first one of this process.
     pub(super) is_first: bool,
 }
@@ -147,7 +145,7 @@ pub(super) struct State {
     policy: Arc<PolicySnapshot>,
     screening: Arc<Screening>,
     is_ready: bool,
-    is_settling: bool,
+    unsynchronised: BTreeSet<String>,
     committed: Option<Basis>,
     dirty: BTreeSet<Name>,
     withheld: BTreeSet<Name>,
@@ -200,7 +198,7 @@ impl Ends {
 struct Basis {
     policy: Arc<PolicySnapshot>,
     screening: Arc<Screening>,
-    is_settling: bool,
+    unsynchronised: BTreeSet<String>,
 }
 
 impl State {
@@ -209,7 +207,7 @@ impl State {
             policy,
             screening,
             is_ready: false,
-            is_settling: true,
+            unsynchronised: BTreeSet::new(),
             committed: None,
             dirty: BTreeSet::new(),
             withheld: BTreeSet::new(),
@@ -231,7 +229,7 @@ impl State {
             Event::Screening(screening) => self.screening = screening,
             Event::Touched(names) => self.dirty.extend(names),
             Event::Ready => self.is_ready = true,
-            Event::Settling(is_settling) => self.is_settling = is_settling,
+            Event::Unsynchronised(upstreams) => self.unsynchronised = upstreams,
             Event::Tick => {}
             Event::Committed(committed) => self.commit(committed, at),
             Event::Failed => self.fail(at),
@@ -290,7 +288,7 @@ impl State {
         let basis = Basis {
             policy: Arc::clone(&self.policy),
             screening: Arc::clone(&self.screening),
-            is_settling: self.is_settling,
+            unsynchronised: self.unsynchronised.clone(),
         };
         self.under_way = Some(UnderWay { basis: basis.clone(), names: names.clone() });
         Step::Publish(Box::new(Work {
@@ -298,7 +296,6 @@ impl State {
             policy: basis.policy,
             screening: basis.screening,
             now: at.now,
-            is_settling: basis.is_settling,
             is_first: self.committed.is_none(),
         }))
     }
@@ -306,8 +303,8 @@ impl State {
     /// Returns the difference from the policy that the last generation was committed under.
     fn difference(&self) -> Option<PolicyDifference> {
         let Some(committed) = &self.committed else { return Some(PolicyDifference::Everything) };
-        if committed.is_settling && !self.is_settling {
-            // From now on authorities are stored.
+        if committed.unsynchronised != self.unsynchronised {
+            // Names wait for such upstreams.
             return Some(PolicyDifference::Everything);
         }
         let is_other = committed.policy.revision != self.policy.revision;

@@ -48,9 +48,11 @@ fn policy(index: usize, enabled: bool) -> Arc<PolicySnapshot> {
         trust_dates: false,
         namespaces: NamespaceRules::default(),
     };
+    let first =
+        UpstreamPolicy { id: "first".into(), priority: 0, enabled: true, ..upstream.clone() };
     let ownership = OwnershipPolicy { enabled: false, ..OwnershipPolicy::default() };
     let views = vec![View::unlimited("default")];
-    Arc::new(PolicySnapshot::new(Arc::new(set), vec![upstream], views, ownership, true))
+    Arc::new(PolicySnapshot::new(Arc::new(set), vec![first, upstream], views, ownership, true))
 }
 
 fn row(content: u8, status: Status) -> DossierRow {
@@ -87,7 +89,8 @@ enum Happening {
     /// The screening compares a name with the names that the current policy protects.
     Compare(usize),
     Advance(u64),
-    Settle(bool),
+    /// The first full sync of the upstream is accepted, or it becomes another registry.
+    Synchronise(bool),
     /// The publication under way ends, with success or not.
     End(bool),
     Restart,
@@ -101,7 +104,7 @@ fn steps() -> impl Strategy<Value = Vec<Happening>> {
             .prop_map(|(at, content, on)| Happening::Row(at, content, on)),
         (0..NAMES.len()).prop_map(Happening::Compare),
         (0..40_u64).prop_map(Happening::Advance),
-        any::<bool>().prop_map(Happening::Settle),
+        any::<bool>().prop_map(Happening::Synchronise),
         prop::bool::weighted(0.7).prop_map(Happening::End),
         Just(Happening::Restart),
     ];
@@ -113,6 +116,7 @@ struct Model {
     policy: Arc<PolicySnapshot>,
     screening: Arc<Screening>,
     dossiers: BTreeMap<Name, Dossier>,
+    synchronised: Arc<BTreeSet<String>>,
     /// The result of the last evaluation of each name.
     evaluated: BTreeMap<Name, Vec<bool>>,
     under_way: Option<Work>,
@@ -127,6 +131,7 @@ impl Model {
             policy,
             screening,
             dossiers: BTreeMap::new(),
+            synchronised: Arc::new(["first".to_owned()].into()),
             evaluated: BTreeMap::new(),
             under_way: None,
             at: Moment { now: begin(), elapsed: Duration::ZERO },
@@ -155,7 +160,8 @@ impl Model {
             Happening::Row(index, content, is_active) => {
                 let status = if is_active { Status::Active } else { Status::Deleted };
                 let name = name(index);
-                let known = || Dossier::empty(name.clone());
+                let synchronised = Arc::clone(&self.synchronised);
+                let known = || Dossier { synchronised, ..Dossier::empty(name.clone()) };
                 let dossier = self.dossiers.entry(name.clone()).or_insert_with(known);
                 dossier.rows = vec![row(content, status)];
                 self.feed(Event::Touched(BTreeSet::from([name])));
@@ -180,8 +186,15 @@ impl Model {
                 self.advance(Duration::from_hours(hours));
                 self.feed(Event::Tick);
             }
-            Happening::Settle(is_settling) => {
-                self.feed(Event::Settling(is_settling));
+            Happening::Synchronise(is_complete) => {
+                let synchronised: BTreeSet<String> =
+                    is_complete.then(|| "first".to_owned()).into_iter().collect();
+                self.synchronised = Arc::new(synchronised);
+                for dossier in self.dossiers.values_mut() {
+                    dossier.synchronised = Arc::clone(&self.synchronised);
+                }
+                let unsynchronised = (!is_complete).then(|| "first".to_owned());
+                self.feed(Event::Unsynchronised(unsynchronised.into_iter().collect()));
             }
             Happening::End(succeeds) => self.end(succeeds),
             Happening::Restart => self.restart(),
@@ -192,6 +205,8 @@ impl Model {
     fn restart(&mut self) {
         self.under_way = None;
         self.state = State::new(Arc::clone(&self.policy), Arc::clone(&self.screening));
+        let unsynchronised = self.synchronised.is_empty().then(|| "first".to_owned());
+        self.feed(Event::Unsynchronised(unsynchronised.into_iter().collect()));
         self.feed(Event::Ready);
     }
 

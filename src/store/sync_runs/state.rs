@@ -1,6 +1,10 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use redb::{ReadableTable, WriteTransaction};
 
 use super::staged::clear;
+use crate::curation::UpstreamPolicy;
 use crate::store::rows::all_of;
 use crate::store::tables::{DISCARDED, ON_HOLD, ReadTable, Row, UPSTREAMS};
 use crate::store::{Snapshot, StoreError, codec};
@@ -29,6 +33,52 @@ impl Snapshot {
             rows.map(|row| Ok(row?.0.value().to_owned())).collect();
         let read = read?;
         Ok(self.upstreams.get_or_init(|| read))
+    }
+
+    /// Returns the upstreams that were synchronised completely, read once for each snapshot. One with a damaged state
+    /// is not known to be one of them.
+    pub(in crate::store) fn synchronised_upstreams(
+        &self,
+    ) -> Result<&Arc<BTreeSet<String>>, StoreError> {
+        if let Some(synchronised) = self.synchronised.get() {
+            return Ok(synchronised);
+        }
+        let mut synchronised = BTreeSet::new();
+        for id in self.known_upstreams()? {
+            match self.upstream(id) {
+                Ok(state) if !state.accepts_batches() => {
+                    synchronised.insert(id.clone());
+                }
+                Ok(_) | Err(StoreError::Damaged(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self.synchronised.get_or_init(|| Arc::new(synchronised)))
+    }
+
+    /// Returns the removed ones of the upstreams that were internal when they were last synchronised: what they listed
+    /// keeps the trust of its upstream.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn removed_internal(
+        &self,
+        defined: &[UpstreamPolicy],
+    ) -> Result<BTreeSet<String>, StoreError> {
+        let mut removed = BTreeSet::new();
+        for id in self.known_upstreams()? {
+            if defined.iter().any(|known| known.id == *id) {
+                continue;
+            }
+            match self.upstream(id) {
+                Ok(state) if state.internal => {
+                    removed.insert(id.clone());
+                }
+                Ok(_) | Err(StoreError::Damaged(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(removed)
     }
 
     /// Returns the number of entries and of quarantined rows of an upstream.
