@@ -141,8 +141,12 @@ pub fn evaluate<'a>(
         }
         let hides_deprecated_at = input.hides_deprecated();
         let is_served = gates.iter().all(Outcome::is_passed);
-        let admits =
-            |index: &usize| policy.views[*index].admits(&dossier.name, &row.upstream, &effective);
+        let is_kept = gates.iter().any(is_kept);
+        let admits = |index: &usize| {
+            let view = &policy.views[*index];
+            view.admits(&dossier.name, &row.upstream, &effective)
+                && (!is_kept || dossier.shows_in(&view.name, &row.version, head.received))
+        };
         let views =
             if is_served { (0..policy.views.len()).filter(admits).collect() } else { Vec::new() };
         entries.push(EntryEvaluation {
@@ -167,6 +171,11 @@ pub fn evaluate<'a>(
     let refused = |row: &'a QuarantinedFacts| Outcome::Failed(Evidence::Quarantined(&row.rule));
     let quarantined = dossier.quarantined.iter().map(|row| (row, refused(row))).collect();
     Evaluation { authorities, entries, quarantined, holds_until }
+}
+
+/// Returns true if a view may show the entry only since it does so now.
+const fn is_kept(outcome: &Outcome<'_>) -> bool {
+    matches!(outcome.evidence(), Evidence::Provenance(ProvenanceEvidence::Kept { .. }))
 }
 
 impl Evaluation<'_> {
