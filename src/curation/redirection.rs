@@ -29,7 +29,7 @@ const OF_ALL: Family = Family {
     suffixes: &[],
     harmless: &[],
 };
-/// What a program fetches through a proxy.
+/// Variables of programs that download packages themselves.
 const PROXIES: Family =
     Family { names: &[], prefixes: &[], suffixes: &["_PROXY"], harmless: &["NO_PROXY"] };
 // Publishers name variables of their own `NODE_…`, so only those that the interpreter knows are listed.
