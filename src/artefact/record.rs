@@ -21,7 +21,7 @@ pub struct PackageRecord {
     /// By name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, ArtefactRecord>,
-    /// The number of further files, beyond the limit, in the last answer.
+    /// The number of further files in the last answer: beyond the limit, or without a digest or a name that can be used.
     #[serde(default)]
     pub more: u64,
     /// When the registry last gave another content under a floating version or tag.
@@ -156,6 +156,27 @@ impl PackageRecord {
         [self.unanswered_since, self.unattested_since]
     }
 
+    /// Returns the number of files of the last answer whose attestations were looked for, and of all its files.
+    #[must_use]
+    pub fn checked(&self) -> [u64; 2] {
+        let last = self.files.values().map(|file| file.last).max();
+        let listed = self.files.values().filter(|file| Some(file.last) == last);
+        let (attested, others): (Vec<_>, Vec<_>) =
+            listed.partition(|file| file.attestations.is_some());
+        let checked = attested.len() as u64;
+        [checked, checked.saturating_add(others.len() as u64).saturating_add(self.more)]
+    }
+
+    /// Returns true if a file has another digest than before, and no definite answer tells who built the present one.
+    #[must_use]
+    pub fn is_changed_without_evidence(&self) -> bool {
+        let is_unknown = |file: &ArtefactRecord| {
+            let attestations = file.attestations.as_ref();
+            attestations.is_none_or(|kept| matches!(kept.evidence, Evidence::Unavailable))
+        };
+        self.changed().any(|(_, file)| is_unknown(file))
+    }
+
     /// Returns the files that have another digest than when they were first seen.
     pub fn changed(&self) -> impl Iterator<Item = (&str, &ArtefactRecord)> {
         let files = self.files.iter().map(|(name, file)| (name.as_str(), file));
@@ -205,6 +226,7 @@ impl PackageRecord {
         let (mut problem, mut more, mut moved) = (None, 0, false);
         for file in files {
             if !file.has_usable_name() {
+                more += 1;
                 problem.get_or_insert_with(|| {
                     "the registry lists a file without a usable name".into()
                 });
@@ -233,6 +255,7 @@ impl PackageRecord {
                     known.change(checksum, file, now);
                 }
                 (_, known, checksum) => {
+                    more += u64::from(known.is_none());
                     problem.get_or_insert_with(|| {
                         incomparable(&file.name, known.as_deref(), checksum.as_ref())
                     });

@@ -367,3 +367,38 @@ fn few_files_of_an_exact_version_are_asked_for_attestations() {
     assert_eq!(names("oci", Some("1.0"), &stated[..1]), ["c-linux.whl"]);
     assert_eq!(names("mcpb", None, &stated[..1]), [""; 0]);
 }
+
+#[test]
+fn files_of_the_last_answer_are_counted_with_those_whose_attestations_were_looked_for() {
+    let key = key("pypi", "tool", Some("1.0"));
+    let checked = |names: &[&str]| -> Vec<FileAttestations> {
+        names.iter().map(|name| attested(name, 1, Ok(Vec::new()))).collect()
+    };
+    let both = files(&[("a.whl", 1), ("b.whl", 1)]);
+    let record = PackageRecord::default().after(&key, &both, checked(&["a.whl", "b.whl"]), at(0));
+    assert_eq!(record.checked(), [2, 2]);
+    let added = files(&[("a.whl", 1), ("b.whl", 1), ("c.whl", 1)]);
+    let later = record.clone().after(&key, &added, checked(&["a.whl", "b.whl"]), at(1));
+    assert_eq!(later.checked(), [2, 3]);
+    // Silence changes nothing of that.
+    let silent = later.after(&key, &PackageLookup::Unclear("502".into()), Vec::new(), at(2));
+    assert_eq!(silent.checked(), [2, 3]);
+    // What the registry does not list any more is no file that a client gets.
+    let removed = silent.after(&key, &both, Vec::new(), at(3));
+    assert_eq!(removed.checked(), [2, 2]);
+    let bare = PackageLookup::Files(vec![
+        file("a.whl", 1),
+        file("b.whl", 1),
+        StatedFile::new("c.zip", None),
+        StatedFile::new("", Some(checksum(1))),
+    ]);
+    assert_eq!(removed.clone().after(&key, &bare, Vec::new(), at(4)).checked(), [2, 4]);
+    let changed = files(&[("a.whl", 2), ("b.whl", 1)]);
+    assert!(!removed.is_changed_without_evidence());
+    let changed = removed.after(&key, &changed, Vec::new(), at(5));
+    assert_eq!(changed.checked(), [1, 2]);
+    assert!(changed.is_changed_without_evidence());
+    let definite = attested("a.whl", 2, Ok(Vec::new()));
+    let same = files(&[("a.whl", 2), ("b.whl", 1)]);
+    assert!(!changed.after(&key, &same, vec![definite], at(6)).is_changed_without_evidence());
+}

@@ -319,6 +319,7 @@ mod tests {
             floating: None,
             provenance: verdict(word).map(|verdict| PackageProvenance { verdict, drift: None }),
             demanded: None,
+            owed: None,
         });
         assert_eq!(worst(&known.collect::<Vec<_>>()), wanted);
     }

@@ -91,15 +91,22 @@ fn harmless(runtime: &str) -> Option<&'static Harmless> {
     }
 }
 
-/// Returns the words of the runtime arguments in their order; an empty one where the user fills it in.
+/// A word that the user has to fill in.
+const REQUIRED: &str = "{}";
+
+/// Returns the words of the runtime arguments in their order. A word that the user fills in is [`REQUIRED`], or empty if it
+/// may be left out.
 fn words(package: &Value) -> Vec<&str> {
     let mut words = Vec::new();
     for argument in package["runtimeArguments"].as_array().into_iter().flatten() {
-        let name = argument["name"].as_str();
+        let name = argument["name"].as_str().filter(|name| !name.is_empty());
         let value = argument["value"].as_str().or(argument["default"].as_str());
+        let is_required = argument["isRequired"].as_bool().unwrap_or_default();
+        let is_flag = argument["format"].as_str() == Some("boolean");
         words.extend(name.into_iter().flat_map(str::split_whitespace));
-        match value {
+        match value.filter(|value| !value.trim().is_empty()) {
             Some(value) => words.extend(value.split_whitespace()),
+            None if is_required && !(is_flag && name.is_some()) => words.push(REQUIRED),
             None if name.is_none() => words.push(""),
             None => {}
         }
@@ -108,7 +115,7 @@ fn words(package: &Value) -> Vec<&str> {
 }
 
 /// Returns the first argument with which the runtime may run something else, or take it from elsewhere.
-pub(super) fn redirection(package: &Value) -> Option<&str> {
+pub(super) fn redirecting_argument(package: &Value) -> Option<&str> {
     let words = words(package);
     let Some(harmless) = harmless(runtime(package)) else { return words.first().copied() };
     let mut index = 0;
@@ -116,8 +123,12 @@ pub(super) fn redirection(package: &Value) -> Option<&str> {
         index += 1;
         let option = word.split_once('=').map(|(option, _)| option);
         if harmless.with_value.contains(&word) {
-            // A value that is missing here is filled in by the user.
-            index += usize::from(words.get(index).is_some_and(|next| !next.starts_with('-')));
+            // Without a value of its own it takes the next word as one, which may be the package.
+            let value = words.get(index).filter(|next| !next.is_empty() && !next.starts_with('-'));
+            if value.is_none() || !has_own_value(word, package) {
+                return Some(word);
+            }
+            index += 1;
         } else if !harmless.flags.contains(&word)
             && !option.is_some_and(|option| harmless.with_value.contains(&option))
             && attached_variable(word, harmless).is_none()
@@ -127,6 +138,21 @@ pub(super) fn redirection(package: &Value) -> Option<&str> {
         }
     }
     None
+}
+
+/// Returns true if each argument that is named like the option states a value, or its user has to.
+fn has_own_value(option: &str, package: &Value) -> bool {
+    let arguments = package["runtimeArguments"].as_array().into_iter().flatten();
+    let mut named = arguments.filter(|argument| {
+        let name = argument["name"].as_str().unwrap_or_default();
+        name.split_whitespace().next_back() == Some(option)
+    });
+    named.all(|argument| {
+        let value = argument["value"].as_str().or(argument["default"].as_str());
+        value.map_or(argument["isRequired"].as_bool() == Some(true), |value| {
+            !value.trim().is_empty()
+        })
+    })
 }
 
 /// Returns the assignment that is attached to a short option, such as `-eKEY=1`.
@@ -159,14 +185,17 @@ pub(super) fn passed_variables(package: &Value) -> impl Iterator<Item = &str> {
         if option == VARIABLES_OF_A_FILE {
             found.push(word);
         } else if VARIABLE.contains(&option) {
-            let stated = value.or_else(|| words.get(index + 1).copied());
+            let stated =
+                value.or_else(|| words.get(index + 1).copied()).filter(|stated| !stated.is_empty());
             found.push(stated.map_or(word, name_of));
         } else if let Some(assignment) = attached_variable(word, &DOCKER) {
             found.push(name_of(assignment));
         }
     }
     // A word that cannot be judged may pass a variable too.
-    found.extend(redirection(package).filter(|_| !words.is_empty()));
+    let unclear =
+        redirecting_argument(package).filter(|word| !words.is_empty() && !found.contains(word));
+    found.extend(unclear);
     found.into_iter()
 }
 
@@ -193,6 +222,7 @@ mod tests {
     #[case(json!([{"name": "--env", "default": "KEY"}]), &["KEY"])]
     #[case(json!([{"value": "--env-file=/x"}]), &["--env-file=/x"])]
     #[case(json!([{"name": "-e"}]), &["-e"])]
+    #[case(json!([{"name": "-e", "isRequired": true}]), &["{}"])]
     #[case(json!([{"value": "run --rm -i -e KEY=1 a/b:1"}]), &["KEY"])]
     #[case(json!([{"value": "-ie"}, {"value": "KEY"}]), &["-ie"])]
     #[case(json!([{"value": "{o}"}]), &["{o}"])]
@@ -219,6 +249,23 @@ mod tests {
     #[case("oci", json!([{"value": "docker.io/evil/x"}]), Some("docker.io/evil/x"))]
     #[case("oci", json!([{"value": "-i"}, {"name": "-p", "value": "8080:8080"}]), None)]
     #[case("maven", json!([{"value": "-y"}]), Some("-y"))]
+    // An option without a value takes the next word, or the package itself.
+    #[case("pypi", json!([{"name": "-p"}, {"value": "evil==1.0"}]), Some("-p"))]
+    #[case("pypi", json!([{"name": "-p", "isRequired": true}, {"value": "evil==1.0"}]), Some("evil==1.0"))]
+    #[case("pypi", json!([{"name": "-p", "isRequired": true}]), None)]
+    #[case("pypi", json!([{"name": "-p", "isRequired": true, "value": ""}, {"value": "evil"}]), Some("-p"))]
+    #[case("pypi", json!([{"name": "-p"}]), Some("-p"))]
+    #[case("pypi", json!([{"value": "-p"}]), Some("-p"))]
+    #[case("pypi", json!([{"value": "-p"}, {"valueHint": "python"}]), Some("-p"))]
+    #[case("oci", json!([{"name": "--name", "value": ""}, {"value": "evil/image"}]), Some("--name"))]
+    #[case("oci", json!([{"name": "--name", "value": " "}, {"value": "evil/image"}]), Some("--name"))]
+    #[case("oci", json!([{"name": "--name", "default": ""}, {"value": "evil/image"}]), Some("--name"))]
+    #[case("oci", json!([{"value": "--name"}, {"value": "-e"}, {"value": "evil/image"}]), Some("--name"))]
+    #[case("oci", json!([{"name": "-e"}, {"value": "KEY"}]), Some("-e"))]
+    #[case("oci", json!([{"name": "--rm", "isRequired": true}]), Some("{}"))]
+    #[case("oci", json!([{"name": "--rm", "isRequired": true, "format": "boolean"}]), None)]
+    #[case("oci", json!([{"value": ""}]), Some(""))]
+    #[case("oci", json!([{"name": "-v", "value": "a:b"}, {"name": "-e", "value": "KEY"}]), None)]
     fn argument_that_may_run_something_else_is_found(
         #[case] kind: &str,
         #[case] arguments: Value,
@@ -227,6 +274,6 @@ mod tests {
         let package = json!({
             "registryType": kind, "identifier": "x", "version": "1.0.0", "runtimeArguments": arguments,
         });
-        assert_eq!(redirection(&package), found);
+        assert_eq!(redirecting_argument(&package), found);
     }
 }

@@ -1,6 +1,7 @@
 //! The packages of an entry beside what is recorded of their files.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use url::Url;
@@ -28,10 +29,16 @@ pub struct EntryPackage<'a> {
     pub provenance: Option<PackageProvenance>,
     /// The provenance that rules and settings demand of it.
     pub demanded: Option<Demanded<'a>>,
+    /// The moment since which it could have been looked at, and why it was not, where provenance is demanded.
+    pub owed: Option<(Timestamp, &'static str)>,
 }
 
 /// The time without a definite answer after which a person should look at it.
 const UNCONFIRMED_AFTER: Duration = Duration::from_hours(7 * 24);
+
+const NOT_LOOKED: &str =
+    "it was not looked at: the requests of a day, or the limits of one name, leave no room";
+const NO_REGISTRY: &str = "it is of no registry in `[packages]` or `[package_urls]`";
 
 /// A file whose digest is another one than before, or than the entry states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +99,17 @@ impl<'a> EntryPackage<'a> {
         let packages = content.facts.iter().flat_map(|facts| &facts.packages);
         let package = |facts: &'a PackageFacts| {
             let demanded = policy.provenance.demanded(&facts.registry, rules);
-            Self { demanded, ..Self::of(facts, dossier, policy) }
+            let package = Self { demanded, ..Self::of(facts, dossier, policy) };
+            let is_owed = demanded.is_some() && package.recorded.is_none() && facts.is_checkable();
+            let owed = is_owed.then(|| {
+                let reviewed = rules.approval.and_then(|(_, approval)| approval.reviewed);
+                let since = reviewed.map_or(content.head.first_seen, |reviewed| {
+                    reviewed.start().max(content.head.first_seen)
+                });
+                let is_listed = facts.key(policy).is_some();
+                (since, if is_listed { NOT_LOOKED } else { NO_REGISTRY })
+            });
+            Self { owed, ..package }
         };
         let mut packages: Vec<Self> = packages.map(package).collect();
         if packages.iter().any(|package| package.recorded.is_some()) {
@@ -117,34 +134,32 @@ impl<'a> EntryPackage<'a> {
             }
             floating => floating,
         };
-        Self { facts, recorded, floating, provenance: None, demanded: None }
-    }
-
-    /// Returns true if its registry can have attestations of exactly what a client runs.
-    pub(super) fn is_checkable(&self) -> bool {
-        let facts = self.facts;
-        TypeDemands::TYPES.iter().any(|kind| facts.registry.eq_ignore_ascii_case(kind))
-            && self.floating.is_none()
-            && facts.redirected.is_none()
+        Self { facts, recorded, floating, provenance: None, demanded: None, owed: None }
     }
 
     /// Returns the moments after which its registry owes an answer for too long: about its files, and about the
     /// attestations that are demanded.
     pub(super) fn unconfirmed_from(&self) -> [Option<Timestamp>; 2] {
         let since = self.recorded.map_or([None; 2], |(_, record)| record.unanswered());
-        let [files, attestations] =
-            since.map(|since| since.map(|since| since.plus(UNCONFIRMED_AFTER)));
-        [files, attestations.filter(|_| self.demanded.is_some())]
+        let [files, attestations] = since;
+        let attestations = attestations.filter(|_| self.demanded.is_some());
+        [files, attestations.or(self.owed.map(|(since, _)| since))]
+            .map(|since| since.map(|since| since.plus(UNCONFIRMED_AFTER)))
     }
 
-    /// Returns its key and the reason if its registry owes an answer for too long, with true if only attestations lack
+    /// Returns its name and the reason if there is no answer about it for too long, with true if only attestations lack
     /// one.
     #[must_use]
-    pub fn unconfirmed(&self, now: Timestamp) -> Option<(&'a PackageKey, bool, Option<&'a str>)> {
+    pub fn unconfirmed(&self, now: Timestamp) -> Option<(String, bool, Option<&'a str>)> {
         let is_due = |from: Option<Timestamp>| from.is_some_and(|from| from <= now);
         let [files, attestations] = self.unconfirmed_from().map(is_due);
-        let (key, record) = self.recorded.filter(|_| files || attestations)?;
-        Some((key, !files, record.problem.as_deref()))
+        if !files && !attestations {
+            return None;
+        }
+        Some(match self.recorded {
+            Some((key, record)) => (key.to_string(), !files, record.problem.as_deref()),
+            None => (self.facts.to_string(), true, self.owed.map(|(_, why)| why)),
+        })
     }
 
     /// Returns its recorded files, by name.
@@ -191,8 +206,24 @@ impl<'a> EntryPackage<'a> {
 }
 
 impl PackageFacts {
+    /// Returns true if its registry can have attestations of exactly what a client runs.
+    #[must_use]
+    pub fn is_checkable(&self) -> bool {
+        TypeDemands::TYPES.iter().any(|kind| self.registry.eq_ignore_ascii_case(kind))
+            && self.floating().is_none()
+            && self.redirected.is_none()
+    }
+
     fn is_image(&self) -> bool {
         self.registry.eq_ignore_ascii_case("oci")
+    }
+}
+
+impl fmt::Display for PackageFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { registry, identifier, version, .. } = self;
+        write!(f, "{registry} {identifier}")?;
+        version.iter().try_for_each(|version| write!(f, " {version}"))
     }
 }
 

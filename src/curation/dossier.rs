@@ -130,9 +130,14 @@ impl Dossier {
     /// Returns true if any configured view shows the version with this received digest.
     #[must_use]
     pub fn shows(&self, version: &Version, received: Digest) -> bool {
-        self.records_of(version).iter().any(|record| {
-            record.record.shown == Shown::Visible && record.record.approved.received == received
-        })
+        self.records_of(version).iter().any(|record| record.shows(received))
+    }
+
+    /// Returns true if this view shows the version with this received digest.
+    #[must_use]
+    pub fn shows_in(&self, view: &str, version: &Version, received: Digest) -> bool {
+        let mut records = self.records_of(version).iter();
+        records.any(|record| record.view == view && record.shows(received))
     }
 
     /// Returns the records of a version in the views that show it, or showed it.
@@ -153,6 +158,12 @@ impl Dossier {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.quarantined.is_empty() && self.damaged.is_empty()
+    }
+}
+
+impl ViewRecord {
+    fn shows(&self, received: Digest) -> bool {
+        self.record.shown == Shown::Visible && self.record.approved.received == received
     }
 }
 

@@ -18,7 +18,7 @@ use super::provenance_evidence::ProvenanceEvidence;
 use super::reach::Reach;
 use super::scans;
 use super::screening::Screening;
-use crate::model::{Head, NotBenign, Timestamp};
+use crate::model::{Digest, Head, NotBenign, Timestamp};
 use crate::overlay::EffectivePolicy;
 use crate::scan;
 
@@ -140,11 +140,7 @@ pub fn evaluate<'a>(
             }
         }
         let hides_deprecated_at = input.hides_deprecated();
-        let is_served = gates.iter().all(Outcome::is_passed);
-        let admits =
-            |index: &usize| policy.views[*index].admits(&dossier.name, &row.upstream, &effective);
-        let views =
-            if is_served { (0..policy.views.len()).filter(admits).collect() } else { Vec::new() };
+        let views = views(&gates, dossier, policy, row, &effective, head.received);
         entries.push(EntryEvaluation {
             row,
             content,
@@ -167,6 +163,29 @@ pub fn evaluate<'a>(
     let refused = |row: &'a QuarantinedFacts| Outcome::Failed(Evidence::Quarantined(&row.rule));
     let quarantined = dossier.quarantined.iter().map(|row| (row, refused(row))).collect();
     Evaluation { authorities, entries, quarantined, holds_until }
+}
+
+/// Returns the indexes of the views that show an entry: those that admit it, and where it stays without a verdict on its
+/// packages only those that show it with this content.
+fn views(
+    gates: &[Outcome<'_>],
+    dossier: &Dossier,
+    policy: &PolicySnapshot,
+    row: &DossierRow,
+    rules: &EffectivePolicy<'_>,
+    received: Digest,
+) -> Vec<usize> {
+    if !gates.iter().all(Outcome::is_passed) {
+        return Vec::new();
+    }
+    let is_kept = gates.iter().any(|outcome| {
+        matches!(outcome.evidence(), Evidence::Provenance(ProvenanceEvidence::Kept { .. }))
+    });
+    let views = policy.views.iter().enumerate().filter(|(_, view)| {
+        view.admits(&dossier.name, &row.upstream, rules)
+            && (!is_kept || dossier.shows_in(&view.name, &row.version, received))
+    });
+    views.map(|(index, _)| index).collect()
 }
 
 impl Evaluation<'_> {

@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
-use super::arguments::{passed_variables, redirection};
+use super::arguments::passed_variables;
 use super::package_urls::PackageUrls;
 use super::reach::Reach;
+use super::redirection::redirection;
 use super::rich_text::rich_text;
 use super::safe::{Objection, names_one_content, objections};
 use super::sanitize::sanitize;
@@ -60,7 +61,7 @@ pub struct PackageFacts {
     pub exact: bool,
     /// The digest of its file that the entry states, in the form `sha256:…`.
     pub sha256: Option<SmolStr>,
-    /// The argument of its runtime that makes it run something else, or take it from elsewhere.
+    /// The program, argument or variable with which it may run something else, or come from elsewhere.
     pub redirected: Option<SmolStr>,
 }
 
@@ -107,7 +108,7 @@ const MAX_FACTS_BYTES: usize = 64 * 1024;
 impl ContentFacts {
     /// The number of the rules that compute facts. Raise it with every change of a field, of the order of
     /// fields or of their types: the encoding does not name fields.
-    pub const RULES: u32 = 9;
+    pub const RULES: u32 = 10;
 
     /// Computes the facts of a `server` object.
     #[must_use]

@@ -35,6 +35,7 @@ mod provenance;
 mod provenance_evidence;
 mod provenance_gate;
 mod reach;
+mod redirection;
 mod requirement;
 mod review;
 mod rich_text;

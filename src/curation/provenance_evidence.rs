@@ -32,6 +32,14 @@ pub struct Unproven<'a> {
 pub enum FoundProvenance {
     Failed,
     Unsigned,
+    /// The attestations of so many of the files that its registry lists were looked for, and they verify.
+    Unchecked {
+        checked: u64,
+        files: u64,
+    },
+    /// Its registry states another digest of a file than before, and gave no definite answer about the attestations of the
+    /// present one.
+    Changed,
     /// No attestation can be checked: of its type, of something that floats, of something else that its runtime is given.
     Uncheckable,
     /// The settings list no registry that has it.
@@ -46,7 +54,11 @@ impl FoundProvenance {
     #[must_use]
     pub const fn is_definite(self) -> bool {
         match self {
-            Self::Failed | Self::Unsigned | Self::Uncheckable => true,
+            Self::Failed
+            | Self::Unsigned
+            | Self::Unchecked { .. }
+            | Self::Changed
+            | Self::Uncheckable => true,
             Self::NoRegistry | Self::NotLooked | Self::NoAnswer => false,
         }
     }
@@ -63,6 +75,8 @@ impl ProvenanceEvidence<'_> {
             Self::Lacking { first, .. } => match first.found {
                 FoundProvenance::Failed => "provenance-failed",
                 FoundProvenance::Unsigned => "provenance-unsigned",
+                FoundProvenance::Unchecked { .. } => "provenance-unchecked",
+                FoundProvenance::Changed => "provenance-changed",
                 FoundProvenance::Uncheckable => "provenance-uncheckable",
                 FoundProvenance::NoRegistry
                 | FoundProvenance::NotLooked
@@ -113,8 +127,12 @@ impl fmt::Display for Unproven<'_> {
         }
         write!(f, " demands `{demand}` of packages, and {} ", Escaped(identifier))?;
         f.write_str(match found {
+            FoundProvenance::Unchecked { checked, files } => {
+                return write!(f, "has {files} files, of which only {checked} were checked");
+            }
             FoundProvenance::Failed => "failed",
             FoundProvenance::Unsigned => "is unsigned",
+            FoundProvenance::Changed => "has another file than before, without a definite verdict",
             FoundProvenance::Uncheckable => {
                 "is a package without attestations that could be checked"
             }

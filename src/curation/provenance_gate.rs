@@ -48,15 +48,29 @@ fn unproven<'a>(package: &EntryPackage<'a>, policy: &PolicySnapshot) -> Option<U
     let verdict = package.provenance.as_ref().map(|found| &found.verdict);
     let found = match verdict {
         Some(Verdict::Failed { .. }) => FoundProvenance::Failed,
-        _ if !package.is_checkable() => FoundProvenance::Uncheckable,
-        Some(Verdict::Verified(_)) => return None,
+        _ if !package.facts.is_checkable() => FoundProvenance::Uncheckable,
+        Some(Verdict::Verified(_)) => unchecked(package)?,
         Some(Verdict::Unsigned) => FoundProvenance::Unsigned,
+        _ if package.recorded.is_some_and(|(_, record)| record.is_changed_without_evidence()) => {
+            FoundProvenance::Changed
+        }
         _ if package.recorded.is_some() => FoundProvenance::NoAnswer,
         _ if package.facts.key(policy).is_some() => FoundProvenance::NotLooked,
         _ => FoundProvenance::NoRegistry,
     };
     let is_enough = demanded.demand == ProvenanceDemand::WhenAvailable
-        && matches!(found, FoundProvenance::Unsigned | FoundProvenance::Uncheckable);
+        && matches!(
+            found,
+            FoundProvenance::Unsigned
+                | FoundProvenance::Unchecked { .. }
+                | FoundProvenance::Uncheckable
+        );
     let identifier = &package.facts.identifier;
     (!is_enough).then_some(Unproven { identifier, demanded, found })
+}
+
+/// Returns the finding about a package with a file that a client may get and whose attestations were not looked for.
+fn unchecked(package: &EntryPackage<'_>) -> Option<FoundProvenance> {
+    let [checked, files] = package.recorded?.1.checked();
+    (checked < files).then_some(FoundProvenance::Unchecked { checked, files })
 }

@@ -124,8 +124,10 @@ pub(super) const LATER_FACTS: [Facts; 38] = [
     Facts {
         kind: AlertKind::PackageUnconfirmed,
         word: "package-unconfirmed",
-        meaning: "For 7 days a registry gave no comparable digest of an approved package, or no answer about demanded attestations.",
-        remedy: "Check the registry and the package; `vidimus packages NAME` shows the reason.",
+        meaning: "For 7 days a registry gave no comparable digest of an approved package, or no answer about demanded \
+            attestations, or the package was not looked at.",
+        remedy: "Check the registry and the package; `vidimus packages NAME` shows the reason. Without a registry to ask, \
+            list it in `[packages]` or `[package_urls]`; where there was no room, raise `daily_requests`.",
     },
     Facts {
         kind: AlertKind::PinMismatch,

@@ -10,7 +10,7 @@ use crate::artefact::{
 };
 use crate::curation::{
     Choice, ContentFacts, Dossier, EntryEvaluation, Gate, OwnershipPolicy, PolicySnapshot,
-    ProvenanceEvidence, ProvenancePolicy, Screening, Seen, TypeDemands, evaluate,
+    ProvenanceEvidence, ProvenancePolicy, Screening, Seen, TypeDemands, View, ViewRecord, evaluate,
 };
 use crate::model::{Digest, NotBenign, Status, Timestamp};
 use crate::overlay::ProvenanceDemand;
@@ -348,6 +348,11 @@ fn unavailable_provenance_never_hides_what_is_served_and_never_shows_more(
 #[case::range("npm", r#","identifier":"a","version":"^1.0.0""#)]
 #[case::no_version("npm", r#","identifier":"a""#)]
 #[case::tag("oci", r#","identifier":"images.example/a:1""#)]
+#[case::variable(
+    "npm",
+    r#","identifier":"a","version":"1.0.0","environmentVariables":[{"name":"NPM_CONFIG_REGISTRY","value":"https://evil.example"}]"#
+)]
+#[case::other_runtime("npm", r#","identifier":"a","version":"1.0.0","runtimeHint":"uvx""#)]
 #[case::something_else_runs(
     "npm",
     r#","identifier":"a","version":"1.0.0","runtimeArguments":[{"type":"named","name":"--registry","value":"https://evil.example"}]"#
@@ -403,6 +408,104 @@ fn strictest_demand_counts_and_that_of_a_tier_replaces_the_default() {
     assert_eq!(unsigned(&tier(3)), refused);
     assert_eq!(unsigned(&(tier(1) + &condition("required"))), refused);
     assert_eq!(unsigned(&condition("when_available")), refused, "of the settings");
+}
+
+/// A file that was added to a release is not built by the others.
+#[rstest]
+#[case::later_answer(false)]
+#[case::without_a_digest(true)]
+fn file_whose_attestations_were_not_looked_for_fails_what_is_required(#[case] is_bare: bool) {
+    let mut dossier = known(Known::Verified);
+    let (key, record) = dossier.artefacts.pop_first().expect("a record");
+    let added = StatedFile::new("added.tgz", Some(checksum()).filter(|_| !is_bare));
+    let files = PackageLookup::Files(vec![StatedFile::new("tool.tgz", Some(checksum())), added]);
+    let record = record.after(&key, &files, Vec::new(), now());
+    dossier.artefacts.insert(key, record);
+    // A view shows it: the finding is definite all the same.
+    dossier.ledger = vec![visible("1.0.0", now())];
+    let required = demanding(&condition("required"), true);
+    assert_eq!(hidden(&dossier, &required, now()).as_deref(), Some("provenance-unchecked"));
+    assert_eq!(hidden(&dossier, &demanding(&condition("when_available"), true), now()), None);
+    let screening = Screening::default();
+    let evaluation = evaluate(&dossier, &required, &screening, now());
+    let words = evaluation.entries[0].provenance().map(|found| found.to_string());
+    let words = words.unwrap_or_default();
+    assert!(words.ends_with("has 2 files, of which only 1 were checked"), "{words}");
+}
+
+/// A registry that hands out other bytes gives no answer about who built them.
+#[test]
+fn changed_file_without_a_verdict_is_hidden_where_provenance_is_demanded() {
+    let mut dossier = known(Known::Verified);
+    let (key, record) = dossier.artefacts.pop_first().expect("a record");
+    let other = Checksum::new(Algorithm::Sha256, &[2; 32]).expect("a checksum");
+    let files = PackageLookup::Files(vec![StatedFile::new("tool.tgz", Some(other.clone()))]);
+    let silence = FileAttestations {
+        file: "tool.tgz".into(),
+        checksum: other,
+        evidence: Evidence::Unavailable,
+        trust: Digest::of(b"trust"),
+        problem: Some("502".into()),
+    };
+    dossier.ledger = vec![visible("1.0.0", now())];
+    for attested in [Vec::new(), vec![silence]] {
+        let changed = record.clone().after(&key, &files, attested, now());
+        dossier.artefacts.insert(key.clone(), changed);
+        for demand in ["required", "when_available"] {
+            let found = hidden(&dossier, &demanding(&condition(demand), true), now());
+            assert_eq!(found.as_deref(), Some("provenance-changed"));
+        }
+        assert_eq!(hidden(&dossier, &demanding("", true), now()), None);
+    }
+}
+
+/// P79: what stays in one view gets into no other.
+#[test]
+fn entry_without_a_verdict_stays_only_in_the_views_that_show_it() {
+    let mut policy = demanding(&condition("required"), true);
+    policy.views = ["default", "strict"].map(View::unlimited).to_vec();
+    let mut dossier = known(Known::NoAnswer);
+    dossier.ledger = vec![visible("1.0.0", now())];
+    let screening = Screening::default();
+    let shown_by =
+        |dossier: &Dossier| evaluate(dossier, &policy, &screening, now()).entries[0].views.clone();
+    assert_eq!(shown_by(&dossier), [0]);
+    let other = ViewRecord { view: "strict".into(), ..visible("1.0.0", now()) };
+    dossier.ledger.push(other);
+    assert_eq!(shown_by(&dossier), [0, 1]);
+    dossier.ledger[0].record.approved.received = Digest::of(b"other");
+    assert_eq!(shown_by(&dossier), [1]);
+    let mut verified = known(Known::Verified);
+    verified.ledger = vec![visible("1.0.0", now())];
+    assert_eq!(shown_by(&verified), [0, 1]);
+}
+
+/// A package that is never looked at is noticed a week after its content came and was approved.
+#[rstest]
+fn demanded_package_without_a_record_is_unconfirmed_after_a_week(
+    #[values(Known::NoRegistry, Known::NotLooked)] evidence: Known,
+) {
+    let dossier = known(evidence);
+    let screening = Screening::default();
+    let has_registry = matches!(evidence, Known::NotLooked);
+    // The review is later than the content.
+    let week = at("2026-02-08T00:00:00Z");
+    let before = week.minus(Timestamp::TICK);
+    let demands = demanding(&condition("required"), has_registry);
+    let evaluation = evaluate(&dossier, &demands, &screening, before);
+    assert_eq!(evaluation.holds_until, Some(week));
+    let package = &evaluation.entries[0].packages[0];
+    assert_eq!(package.unconfirmed(before), None);
+    let (name, attestations, why) = package.unconfirmed(week).expect("a finding");
+    assert_eq!((name.as_str(), attestations), ("npm tool 1.0.0", true));
+    assert_eq!(why.is_some_and(|why| why.contains("of no registry")), !has_registry);
+    let policy = demanding("", has_registry);
+    let evaluation = evaluate(&dossier, &policy, &screening, week);
+    assert_eq!(evaluation.entries[0].packages[0].unconfirmed(week), None, "nothing demands it");
+    let demands = demanding(&condition("required"), true);
+    let known = known(Known::Verified);
+    let evaluation = evaluate(&known, &demands, &screening, week);
+    assert_eq!(evaluation.entries[0].packages[0].unconfirmed(week), None);
 }
 
 #[test]

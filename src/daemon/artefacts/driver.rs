@@ -10,7 +10,7 @@ use tracing::{debug, info, warn};
 
 use super::look::{Look, Registries};
 use super::named::packages_of;
-use super::state::{Effect, Event, State};
+use super::state::{Effect, Event, Named, State};
 use crate::artefact::PackageKey;
 use crate::attestation::Verifier;
 use crate::config::ArtefactSettings;
@@ -161,10 +161,10 @@ impl Driver {
         for name in names {
             let dossier = snapshot.dossier(&name, &policy)?;
             let keys = packages_of(&dossier, &policy, service.settings.bundles);
-            let next = |key: PackageKey| {
+            let next = |(key, is_shown): (PackageKey, bool)| {
                 let record = dossier.artefacts.get(&key);
                 let next = record.and_then(|record| record.next_look_under(trust));
-                (key, next)
+                Named { key, next, is_shown }
             };
             let packages = keys.into_iter().map(next).collect();
             self.step(Event::Read { name, packages });

@@ -7,7 +7,8 @@
 //!
 //! # State
 //! In the store: a record for each package, with its next look. In memory: the packages of each name that an exact rule
-//! selects or a view shows, in the order of their next looks, and the requests of the day.
+//! selects or a view shows, and those that need provenance. Those that a view shows come first, each in the order of its next
+//! look. The requests of the day.
 //!
 //! # Changes
 //! Each generation passes the names that it evaluated; their packages are read again. A new package is due at once, every

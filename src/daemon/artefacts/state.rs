@@ -17,10 +17,10 @@ pub(super) enum Event {
         key: PackageKey,
         at: Timestamp,
     },
-    /// The packages of a name, each with its stored next look.
+    /// The packages of a name.
     Read {
         name: Name,
-        packages: Vec<(PackageKey, Option<Timestamp>)>,
+        packages: Vec<Named>,
     },
     /// A look ended: its next look, and true if the facts changed. `None` if it could not be stored.
     Ended {
@@ -28,6 +28,16 @@ pub(super) enum Event {
         found: Option<(Timestamp, bool)>,
     },
     Tick,
+}
+
+/// A package of a name.
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    pub(super) key: PackageKey,
+    /// Its stored next look.
+    pub(super) next: Option<Timestamp>,
+    /// True if a view shows it.
+    pub(super) is_shown: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -39,12 +49,13 @@ pub(super) enum Effect {
     Exhausted(usize),
 }
 
-/// The packages to look at, in the order of their next looks.
+/// The packages to look at: those that a view shows, and behind them the others, in the order of their next looks.
 #[derive(Debug)]
 pub(super) struct State {
     packages: BTreeMap<PackageKey, Tracked>,
     names: BTreeMap<Name, BTreeSet<PackageKey>>,
-    due: BTreeSet<(Timestamp, PackageKey)>,
+    shown: BTreeSet<(Timestamp, PackageKey)>,
+    others: BTreeSet<(Timestamp, PackageKey)>,
     budget: Budget,
     under_way: usize,
     is_exhausted: bool,
@@ -52,7 +63,8 @@ pub(super) struct State {
 
 #[derive(Debug)]
 struct Tracked {
-    names: BTreeSet<Name>,
+    /// Each with true if a view shows the package under it.
+    names: BTreeMap<Name, bool>,
     /// `None` while it is looked at.
     next: Option<Timestamp>,
 }
@@ -62,7 +74,8 @@ impl State {
         Self {
             packages: BTreeMap::new(),
             names: BTreeMap::new(),
-            due: BTreeSet::new(),
+            shown: BTreeSet::new(),
+            others: BTreeSet::new(),
             budget: Budget::new(daily_requests),
             under_way: 0,
             is_exhausted: false,
@@ -89,19 +102,21 @@ impl State {
         self.packages.contains_key(key)
     }
 
-    fn read(&mut self, name: Name, packages: Vec<(PackageKey, Option<Timestamp>)>, now: Timestamp) {
-        let keys: BTreeSet<PackageKey> = packages.iter().map(|(key, _)| key.clone()).collect();
+    fn read(&mut self, name: Name, packages: Vec<Named>, now: Timestamp) {
+        let keys: BTreeSet<PackageKey> = packages.iter().map(|named| named.key.clone()).collect();
         let before = self.names.remove(&name).unwrap_or_default();
         for gone in before.difference(&keys) {
             self.forget(gone, &name);
         }
-        for (key, next) in packages {
+        for Named { key, next, is_shown } in packages {
+            let queued = self.unqueue(&key);
             let tracked = self.packages.entry(key.clone()).or_insert_with(|| {
-                let next = next.unwrap_or(now);
-                self.due.insert((next, key));
-                Tracked { names: BTreeSet::new(), next: Some(next) }
+                let next = Some(next.unwrap_or(now));
+                Tracked { names: BTreeMap::new(), next }
             });
-            tracked.names.insert(name.clone());
+            tracked.names.insert(name.clone(), is_shown);
+            let next = queued.or(tracked.next);
+            self.queue(&key, next);
         }
         if !keys.is_empty() {
             self.names.insert(name, keys);
@@ -109,14 +124,33 @@ impl State {
     }
 
     fn forget(&mut self, key: &PackageKey, name: &Name) {
+        let queued = self.unqueue(key);
         let Some(tracked) = self.packages.get_mut(key) else { return };
         tracked.names.remove(name);
         if tracked.names.is_empty() {
-            if let Some(next) = tracked.next {
-                self.due.remove(&(next, key.clone()));
-            }
             self.packages.remove(key);
+        } else {
+            self.queue(key, queued);
         }
+    }
+
+    /// Removes a package from its queue; returns its next look if it was there.
+    fn unqueue(&mut self, key: &PackageKey) -> Option<Timestamp> {
+        let next = self.packages.get(key)?.next?;
+        let queued = (next, key.clone());
+        if !self.shown.remove(&queued) {
+            self.others.remove(&queued);
+        }
+        Some(next)
+    }
+
+    /// Inserts a package into the queue of those that a view shows, or of the others; `None` while it is looked at.
+    fn queue(&mut self, key: &PackageKey, next: Option<Timestamp>) {
+        let (Some(next), Some(tracked)) = (next, self.packages.get_mut(key)) else { return };
+        tracked.next = Some(next);
+        let is_shown = tracked.names.values().any(|is_shown| *is_shown);
+        let queue = if is_shown { &mut self.shown } else { &mut self.others };
+        queue.insert((next, key.clone()));
     }
 
     fn ended(
@@ -128,16 +162,15 @@ impl State {
         self.under_way = self.under_way.saturating_sub(1);
         let mut effects = Vec::new();
         // No name may have it any more.
-        if let Some(tracked) = self.packages.get_mut(key) {
+        if self.has(key) {
             let (next, is_changed) = found.unwrap_or((now.plus(POSTPONED), false));
             // A name that was removed and came back queued it already.
-            if let Some(queued) = tracked.next.replace(next) {
-                self.due.remove(&(queued, key.clone()));
-            }
-            self.due.insert((next, key.clone()));
-            if is_changed {
-                effects.push(Effect::Touch(tracked.names.clone()));
-            }
+            self.unqueue(key);
+            self.queue(key, Some(next));
+            let names = self.packages.get(key).filter(|_| is_changed);
+            effects.extend(
+                names.map(|tracked| Effect::Touch(tracked.names.keys().cloned().collect())),
+            );
         }
         effects.extend(self.start(now));
         effects
@@ -147,19 +180,21 @@ impl State {
     fn start(&mut self, now: Timestamp) -> Vec<Effect> {
         let mut effects = Vec::new();
         while self.under_way < PARALLEL {
-            let Some((at, key)) = self.due.first().filter(|(at, _)| *at <= now).cloned() else {
-                break;
-            };
+            let queues = [&self.shown, &self.others];
+            let is_due = |(at, _): &&(Timestamp, PackageKey)| *at <= now;
+            let first = queues.into_iter().filter_map(BTreeSet::first).find(is_due);
+            let Some((_, key)) = first.cloned() else { break };
             if !self.budget.spend(&key, now) {
                 if !self.is_exhausted {
-                    let waiting = self.due.iter().take_while(|(at, _)| *at <= now).count();
+                    let waiting: usize =
+                        queues.map(|queue| queue.iter().take_while(is_due).count()).iter().sum();
                     effects.push(Effect::Exhausted(waiting));
                 }
                 self.is_exhausted = true;
                 break;
             }
             self.is_exhausted = false;
-            self.due.remove(&(at, key.clone()));
+            self.unqueue(&key);
             if let Some(tracked) = self.packages.get_mut(&key) {
                 tracked.next = None;
             }
@@ -190,8 +225,42 @@ mod tests {
     }
 
     fn read(state: &mut State, of: &str, packages: &[(&PackageKey, Option<Timestamp>)]) {
-        let packages = packages.iter().map(|(key, next)| ((*key).clone(), *next)).collect();
+        read_as(state, of, packages, false);
+    }
+
+    fn read_as(
+        state: &mut State,
+        of: &str,
+        packages: &[(&PackageKey, Option<Timestamp>)],
+        is_shown: bool,
+    ) {
+        let named =
+            |(key, next): &(&PackageKey, _)| Named { key: (*key).clone(), next: *next, is_shown };
+        let packages = packages.iter().map(named).collect();
         assert_eq!(state.step(Event::Read { name: name(of), packages }, at(0)), []);
+    }
+
+    /// Names of a stranger that wait for a verdict use up a day; what a view shows is looked at all the same.
+    #[test]
+    fn package_that_a_view_shows_comes_before_every_other_one() {
+        let others: Vec<PackageKey> =
+            (0..6).map(|index| key("npm", &format!("p{index}"))).collect();
+        let (shown, later) = (key("npm", "shown"), key("npm", "later"));
+        let mut state = State::new(4);
+        let packages: Vec<_> = others.iter().map(|key| (key, Some(at(1)))).collect();
+        read(&mut state, "a.b/x", &packages);
+        read_as(&mut state, "a.b/y", &[(&shown, Some(at(2))), (&later, Some(at(9)))], true);
+        // A view begins to show a package that waits, and ends to show another one.
+        read_as(&mut state, "a.b/z", &[(&others[5], None)], true);
+        let first = [&others[5], &shown].map(|key| Effect::Look(key.clone()));
+        let waiting = Effect::Exhausted(5);
+        assert_eq!(
+            state.step(Event::Tick, at(2)),
+            first.into_iter().chain([waiting]).collect::<Vec<_>>()
+        );
+        read_as(&mut state, "a.b/y", &[(&shown, None), (&later, None)], false);
+        let next = [&others[0], &others[1]].map(|key| Effect::Look(key.clone()));
+        assert_eq!(state.step(Event::Tick, at(26)), next);
     }
 
     #[test]

@@ -294,10 +294,11 @@ impl NameAlerts {
         let (mut items, mut reasons, mut is_served) = (BTreeSet::new(), BTreeSet::new(), false);
         for entry in approved {
             for package in &entry.packages {
-                let Some((key, attestations, reason)) = package.unconfirmed(now) else { continue };
+                let Some((package, attestations, reason)) = package.unconfirmed(now) else {
+                    continue;
+                };
                 is_served |= entry.is_served();
                 reasons.extend(reason);
-                let package = key.to_string();
                 items.insert(Item::PackageUnconfirmed { package, attestations });
             }
         }
