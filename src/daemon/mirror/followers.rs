@@ -109,7 +109,7 @@ impl Followers {
         let mirror = Arc::clone(&self.mirror);
         let reported = blocking(move || {
             mirror.refresh_settling();
-            mirror.report_definitions()
+            mirror.report_definitions();
         });
         reported.await;
         Ok(())
