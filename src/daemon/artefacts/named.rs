@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(looked_at(approval), [""; 0]);
         assert_eq!(looked_at(demand), [""; 0], "nothing approves it");
         let exact = "{name: com.example/tool, approval: {state: approved, reviewed: 2026-02-01}}";
-        let all = ["exact", "floating", "redirected", "images.example/tag:1"];
+        let all = ["exact", "floating", "redirected", "images.example/tag"];
         assert_eq!(looked_at(exact), all);
     }
 }
