@@ -209,7 +209,7 @@ pub fn judge(facts: &RunFacts, safety_limits: &SafetyLimits) -> Vec<ExceededLimi
 struct Share {
     kind: ChangeKind,
     limit: SafetyLimit,
-    /// Of one window as long as a day.
+    /// Of the window of a day.
     percent: u64,
     /// Up to this many names, it is not exceeded.
     floor: u64,
