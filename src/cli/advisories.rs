@@ -70,10 +70,12 @@ pub(super) async fn show(settings: Settings, id: &str, json: bool) -> Result<Exi
         }
     }
     own.iter().for_each(print_own);
+    let is_on_hold = own.as_ref().is_some_and(|own| own.command().is_some());
+    let concerns = if is_on_hold { "After its release it concerns" } else { "It concerns" };
     out(&match count {
-        0 => "It concerns no server with a rule.".to_owned(),
+        0 => format!("{concerns} no server with a rule."),
         count => {
-            format!("It concerns {} with a rule:", counted(count as u64, "version", "versions"))
+            format!("{concerns} {} with a rule:", counted(count as u64, "version", "versions"))
         }
     });
     for concerned in &names {

@@ -14,9 +14,9 @@ use crate::config::{
     self, Locations, Settings, Upstream, read_file, read_upstream, read_upstreams,
 };
 use crate::daemon::{
-    Clock, LoadedOverlays, RuleEffect, Screenings, StatusReport, descriptors_within_reach,
-    fitting_connections, known_names, lint_own, lint_scans, load_overlays, open_source,
-    open_sources, open_webhooks, rule_effects, starter_warning,
+    Clock, LoadedOverlays, RuleEffect, Screenings, StatusReport, check_trust,
+    descriptors_within_reach, fitting_connections, known_names, lint_own, lint_scans,
+    load_overlays, open_source, open_sources, open_webhooks, rule_effects, starter_warning,
 };
 use crate::lint::{Finding, Source, has_errors, json_schema};
 use crate::model::{Name, Timestamp, reason};
@@ -117,7 +117,8 @@ fn served(settings: &Settings, ids: Option<&[String]>) -> Vec<Finding> {
             Finding::warning(&place, found, "the name of a file in the upstreams folder")
         })
     });
-    let opened = [open_sources(settings).err(), open_webhooks(settings).err()];
+    let opened =
+        [open_sources(settings).err(), open_webhooks(settings).err(), check_trust(settings).err()];
     let unopened = opened.into_iter().flatten().map(|error| {
         Finding::error(&place, reason(&error), "`serve` refuses to start until this is corrected")
     });

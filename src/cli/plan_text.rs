@@ -179,7 +179,7 @@ fn of_weakened(weakened: &WeakenedRule, style: Style) -> String {
         Restriction::Denial => "denial",
         Restriction::Suspension => "suspension",
         Restriction::Condition => "condition",
-        Restriction::Waiver => "waiver of a condition",
+        Restriction::Waiver => "waiver of a condition or an advisory",
         Restriction::Pin => "pin of content",
         Restriction::OnDrift => "suspension on drift",
         Restriction::OnDeprecated => "end after deprecation",

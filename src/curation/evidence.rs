@@ -165,7 +165,8 @@ impl Evidence<'_> {
             ),
             Self::ArtefactUnknown { file } => write!(
                 f,
-                "not known yet: the approval pins {}, and no package registry was read about it",
+                "not known yet: the approval pins {}, and no such file was read from a registry; `vidimus packages NAME` \
+                 lists those that were",
                 Escaped(file)
             ),
             _ => Ok(()),

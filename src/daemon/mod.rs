@@ -63,6 +63,7 @@ mod simulation_tests;
 mod verification;
 
 pub use advisories::{ReleaseRefused, lint_own, load_own, release_offline};
+pub use artefacts::check_trust;
 pub use error::DaemonError;
 pub use mirror::{
     Activity, Observer, RunOptions, SyncFailure, SyncOutcome, open_source, retry_quarantine,

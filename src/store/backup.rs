@@ -26,6 +26,9 @@ const COPY: &str = "vidimus.redb.copy";
 /// The store that a restored one replaced.
 const BEFORE: &str = "vidimus.redb.before";
 
+/// More stores are not kept: a person has to remove some.
+const MOST_BEFORE: u32 = 100;
+
 /// A copy of the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backup {
@@ -109,6 +112,11 @@ pub fn restore(copy_of: &Path, data: &Path, now: Timestamp) -> Result<Restored, 
             Err(StoreError::Locked { path }) => return Err(StoreError::Locked { path }),
             opened => opened.ok(),
         };
+    let is_itself = |path: &Path| copy_of.canonicalize().ok().zip(path.canonicalize().ok());
+    if is_itself(&current).is_some_and(|(one, other)| one == other) {
+        let problem = "it is the store itself".to_owned();
+        return Err(StoreError::Unsound { path: copy_of.to_owned(), problem });
+    }
     let _ = remove_file(&part);
     let restored = prepared(copy_of, &part, now).and_then(|verification| {
         let before = replace(&current, &part, data)?;
@@ -148,17 +156,28 @@ fn prepared(copy_of: &Path, part: &Path, now: Timestamp) -> Result<Verification,
 
 /// Puts the new file in place of the current one, which stays under another name. A crash leaves one of the two.
 fn replace(current: &Path, part: &Path, data: &Path) -> Result<Option<PathBuf>, StoreError> {
-    let before = data.join(BEFORE);
-    let kept = current.exists();
-    if kept {
-        let _ = remove_file(&before);
-        hard_link(current, &before).map_err(|source| of_file(&before, source))?;
-    }
+    let before = if current.exists() { Some(keep(current, data)?) } else { None };
     rename(part, current).map_err(|source| of_file(current, source))?;
     File::open(data)
         .and_then(|folder| folder.sync_all())
         .map_err(|source| of_file(data, source))?;
-    Ok(kept.then_some(before))
+    Ok(before)
+}
+
+/// Gives the store a second name that no earlier store has.
+fn keep(current: &Path, data: &Path) -> Result<PathBuf, StoreError> {
+    let mut number = 1;
+    loop {
+        let name = if number == 1 { BEFORE.to_owned() } else { format!("{BEFORE}.{number}") };
+        let before = data.join(name);
+        match hard_link(current, &before) {
+            Ok(()) => return Ok(before),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MOST_BEFORE => {
+                number += 1;
+            }
+            Err(source) => return Err(of_file(&before, source)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -247,7 +266,11 @@ mod tests {
         let new = folder.path().join("new");
         assert_eq!(restore(&file, &new, NOW).expect("restored").before, None);
         std::fs::write(new.join(FILE), b"broken").expect("written");
-        restore(&file, &new, NOW).expect("restored");
+        let kept = restore(&file, &new, NOW).expect("restored").before.expect("kept");
+        assert_eq!(std::fs::read(kept).expect("a file"), b"broken");
+        let second = restore(&file, &new, NOW).expect("restored").before.expect("kept");
+        assert!(second.ends_with("vidimus.redb.before.2"), "no earlier one is replaced");
+        restore(&new.join(FILE), &new, NOW).expect_err("itself");
         assert_eq!(feeds(&Store::open(&new, NOW).expect("a store")), ["one", "two"]);
     }
 }

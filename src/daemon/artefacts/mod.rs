@@ -29,4 +29,5 @@ mod state;
 mod trust;
 
 pub(super) use driver::{Looking, look_at_packages};
+pub use trust::check_trust;
 pub(super) use trust::open_verifier;

@@ -3,7 +3,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use crate::attestation::Verifier;
-use crate::config::ProvenanceSettings;
+use crate::config::{ProvenanceSettings, Settings};
 use crate::daemon::DaemonError;
 use crate::remote::Watched;
 
@@ -20,6 +20,14 @@ pub(in crate::daemon) fn open_verifier(
     let files = settings.trusted_root.iter().chain(&settings.npm_keys).cloned().collect();
     let settings = settings.clone();
     Watched::open(files, move |_| read_trust(&settings))
+}
+
+/// Checks the files of the configured trust.
+///
+/// # Errors
+/// As a start would report them.
+pub fn check_trust(settings: &Settings) -> Result<(), DaemonError> {
+    read_trust(&settings.ownership.provenance).map(drop)
 }
 
 fn read_trust(settings: &ProvenanceSettings) -> Result<Verifier, DaemonError> {
@@ -51,6 +59,10 @@ mod tests {
         };
         let embedded = open_verifier(&ProvenanceSettings::default()).expect("a verifier");
         assert!(matches!(with(), Err(DaemonError::TrustFile { .. })));
+        let mut settings = Settings::default();
+        check_trust(&settings).expect("the embedded trust");
+        settings.ownership.provenance.trusted_root = Some(path.clone());
+        assert!(matches!(check_trust(&settings), Err(DaemonError::TrustFile { .. })));
         for unusable in [b"{}".to_vec(), vec![b' '; 2 << 20]] {
             std::fs::write(&path, unusable).expect("a file");
             assert!(matches!(with(), Err(DaemonError::Trust { .. })));

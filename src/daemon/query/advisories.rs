@@ -1,4 +1,5 @@
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -150,7 +151,15 @@ pub fn advisory(
         let hashes: HashSet<u64> = keys.map(|key| key.short_hash()).collect();
         snapshot.package_users()?.of(&hashes)
     };
-    let names = concerned(snapshot, policy, id, &candidates, now)?;
+    // What a release would hide is what a person decides about.
+    let released = own.filter(|own| policy.advisories.is_on_hold(own)).map(|own| {
+        let mut holds = policy.advisories.holds.clone();
+        holds.remove(&own.digest);
+        let advisories = policy.advisories.advisories.clone();
+        policy.clone().with_advisories(Arc::new(OwnAdvisories::new(advisories, holds)))
+    });
+    let policy_then = released.as_ref().unwrap_or(policy);
+    let names = concerned(snapshot, policy_then, id, &candidates, now)?;
     let count = names.len();
     Ok(Some(AdvisoryReport {
         id: id.to_owned(),

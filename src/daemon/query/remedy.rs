@@ -14,7 +14,9 @@ pub(super) const fn remedy(gate: Gate, is_exact: bool) -> &'static str {
         }
         Gate::NoOpenLookalikeAlert => "look at `vidimus lookalikes`, or spell names out",
         Gate::ApprovalNotExpired => "the approval has expired; review again and renew it",
-        Gate::DigestMatchesPin => "the pinned digest is of other content; compare both",
+        Gate::DigestMatchesPin => {
+            "a pin names other content than there is, or a file that is not recorded; compare both"
+        }
         Gate::ConditionsMet => {
             "they do not meet a condition; `vidimus explain` names it, and `waive` lifts it for one server"
         }

@@ -175,7 +175,7 @@ pub(in crate::overlay) const WAIVE: Table = Table {
             )
             .example("pinned_packages"),
         Field::new("advisory", "text", "The id of an advisory, in place of `condition`.")
-            .allowed("the id of one advisory, as `vidimus advisories` lists it"),
+            .allowed("the id of one advisory, as `explain`, the alert and `vidimus advisories ID` write it"),
         Field::new("reason", "text", "Why the entries need not meet it.")
             .required()
             .example("the vendor publishes no digests yet"),
