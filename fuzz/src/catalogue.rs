@@ -44,7 +44,7 @@ fn candidate(name: &str, version: &str) -> Candidate {
         serde_json::from_str(&format!(r#"{{"server":{server},"_meta":{META}}}"#)).expect("JSON");
     let entry = Entry::read(&item, Timestamp::from_micros(0)).expect("a well-formed entry");
     let served = Sanitized::of(&entry.server, &Reach::default()).expect("a servable entry");
-    let facts = Facts::new(&"official".into(), &EffectivePolicy::default(), None, None, &[], []);
+    let facts = Facts::new(&"official".into(), &EffectivePolicy::default(), None, None, &[], &[]);
     Candidate {
         version: entry.version.clone(),
         published_at: entry.head.published_at,

@@ -59,5 +59,7 @@ fn advisory_id(text: &str) -> Result<SmolStr, &'static str> {
     let is_id = text.len() <= 128
         && text.starts_with(|first: char| first.is_ascii_alphanumeric())
         && text.bytes().all(|byte| byte.is_ascii_graphic());
-    is_id.then(|| text.into()).ok_or("the id of one advisory, as `vidimus advisories` lists it")
+    is_id.then(|| text.into()).ok_or(
+        "the id of one advisory, as `explain`, the alert and `vidimus advisories ID` write it",
+    )
 }

@@ -117,6 +117,8 @@ impl Model {
         let start = registry.now - OVERLAP;
         self.watermark = match since {
             None => Some(start),
+            // Upstream has not reached it: a clock was wrong, and a full sync follows.
+            Some(before) if registry.now < before => None,
             Some(before) => Some(before.max(start)),
         };
         self.had_full_sync = true;

@@ -87,7 +87,8 @@ pub(in crate::daemon) fn readable(
         return (Vec::new(), Vec::new());
     }
     // Also beside files of another kind, which a lost mount or a half-done deployment leaves.
-    if sources.is_empty() && !kept.is_empty() {
+    let is_of_folder = |finding: &Finding| Path::new(&finding.place.source.file) == path;
+    if sources.is_empty() && !kept.is_empty() && !findings.iter().any(is_of_folder) {
         let place = Source::new(path.to_string_lossy(), "").start();
         findings.push(Finding::error(&place, "the folder became empty", advice));
     }
