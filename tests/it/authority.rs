@@ -32,12 +32,17 @@ async fn two(upstream: &Upstream, overlays: &str) -> (Workplace, Daemon) {
     place.overlay("policy.yaml", overlays);
     let daemon = place.start().await;
     eventually("both had a full sync", async || {
-        let status = daemon.operate("/status").await.json();
-        let upstreams = status["upstreams"].as_array().expect("a list");
-        upstreams.iter().all(|upstream| upstream["lastFullSync"].is_string()).then_some(())
+        full_syncs(&daemon).await.into_iter().all(|accepted| accepted).then_some(())
     })
     .await;
     (place, daemon)
+}
+
+/// Returns for each upstream whether a full sync of it was accepted.
+async fn full_syncs(daemon: &Daemon) -> Vec<bool> {
+    let status = daemon.operate("/status").await.json();
+    let upstreams = status["upstreams"].as_array().expect("a list").iter();
+    upstreams.map(|upstream| upstream["lastFullSync"].is_string()).collect()
 }
 
 fn official() -> Vec<Row> {
@@ -162,9 +167,7 @@ async fn names_stop_waiting_when_the_upstream_is_disabled_or_limited(#[case] way
     place.approve("com.elsewhere/x");
     let daemon = place.start().await;
     eventually("the full sync of the other one is accepted", async || {
-        let status = daemon.operate("/status").await.json();
-        let upstreams = status["upstreams"].as_array().expect("a list");
-        upstreams.iter().any(|upstream| upstream["lastFullSync"].is_string()).then_some(())
+        full_syncs(&daemon).await.contains(&true).then_some(())
     })
     .await;
     let path = "/v0.1/servers/com.elsewhere%2Fx/versions/latest";

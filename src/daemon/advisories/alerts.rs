@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use crate::advisory::{FeedState, OwnAdvisories};
 use crate::alert::{AlertKind, Evidence, Figure, ReportedAlert};
 use crate::config::AdvisoryFeed;
-use crate::daemon::runtime::{Clock, report_alerts};
-use crate::lint::{Finding, Severity};
+use crate::daemon::runtime::{Clock, report_alerts, unreadable_files};
+use crate::lint::Finding;
 use crate::model::Timestamp;
 use crate::store::Store;
 
@@ -53,12 +53,7 @@ fn of_feed(feed: &AdvisoryFeed, state: &FeedState, now: Timestamp) -> Vec<Report
 
 /// Raises or resolves the alerts about the advisories of the organisation.
 pub(super) fn report_own(store: &Store, clock: &Clock, own: &OwnAdvisories, findings: &[Finding]) {
-    let text = |finding: &Finding| Evidence::from(finding.to_string());
-    let errors = || findings.iter().filter(|finding| finding.severity == Severity::Error);
-    let unreadable = errors().next().map(|_| {
-        let items = errors().map(text);
-        ReportedAlert::new(AlertKind::AdvisoriesUnreadable, "advisories", items)
-    });
+    let unreadable = unreadable_files(AlertKind::AdvisoriesUnreadable, "advisories", findings);
     let on_hold = own.advisories.iter().filter(|advisory| own.is_on_hold(advisory));
     let on_hold = on_hold.filter_map(|advisory| own.holds.get(&advisory.digest)).map(|hold| {
         let id = hold.id.to_string();

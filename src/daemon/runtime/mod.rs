@@ -29,4 +29,4 @@ pub(super) use feed::Feed;
 pub use pressure::Pressure;
 pub(super) use pressure::report_pressure;
 pub(super) use supervise::{Supervisor, loop_source};
-pub(super) use text_folder::{files_with_errors, readable, watch_folder};
+pub(super) use text_folder::{files_with_errors, readable, unreadable_files, watch_folder};

@@ -9,6 +9,7 @@ use tokio::time::Instant as Moment;
 use tokio_util::sync::CancellationToken;
 
 use super::blocking::blocking;
+use crate::alert::{AlertKind, Evidence, ReportedAlert};
 use crate::config::{Folder, KnownFiles};
 use crate::lint::{Finding, Severity, Source};
 use crate::store::StoreError;
@@ -113,8 +114,22 @@ pub(in crate::daemon) fn readable(
 
 /// Returns the files with errors.
 pub(in crate::daemon) fn files_with_errors(findings: &[Finding]) -> BTreeSet<String> {
-    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
-    errors.map(|finding| finding.place.source.file.clone()).collect()
+    errors(findings).map(|finding| finding.place.source.file.clone()).collect()
+}
+
+/// Returns the alert about the files of a folder that cannot be read; a warning is none.
+pub(in crate::daemon) fn unreadable_files(
+    kind: AlertKind,
+    folder: &str,
+    findings: &[Finding],
+) -> Option<ReportedAlert> {
+    errors(findings).next()?;
+    let items = errors(findings).map(|finding| Evidence::from(finding.to_string()));
+    Some(ReportedAlert::new(kind, folder, items))
+}
+
+fn errors(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
+    findings.iter().filter(|finding| finding.severity == Severity::Error)
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tracing::{error, info, warn};
 
 use super::judge::{JudgedScans, load};
-use crate::alert::{AlertKind, Evidence, ReportedAlert};
+use crate::alert::AlertKind;
 use crate::config::{Folder, Settings};
 use crate::daemon::policy::Policy;
-use crate::daemon::runtime::{Clock, report_alerts};
-use crate::lint::{Finding, Severity};
+use crate::daemon::runtime::{Clock, report_alerts, unreadable_files};
+use crate::lint::Finding;
 use crate::model::reason;
 use crate::store::{Store, StoreError};
 
@@ -57,11 +57,7 @@ impl Scans {
 
 /// Raises or resolves the alert about files that cannot be read.
 fn report(store: &Store, clock: &Clock, findings: &[Finding]) {
-    let errors = || findings.iter().filter(|finding| finding.severity == Severity::Error);
-    let unreadable = errors().next().map(|_| {
-        let items = errors().map(|finding| Evidence::from(finding.to_string()));
-        ReportedAlert::new(AlertKind::EvidenceUnreadable, "evidence", items)
-    });
+    let unreadable = unreadable_files(AlertKind::EvidenceUnreadable, "evidence", findings);
     report_alerts(store, clock, SOURCE, unreadable.into_iter().collect::<Vec<_>>());
 }
 
