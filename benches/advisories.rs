@@ -2,7 +2,7 @@
 //! registry of which a part is approved.
 //!
 //! `cargo bench --features jemalloc --bench advisories -- [ADVISORIES] [ROWS]`, 300,000 and 100,000 by default. CPU and
-//! memory are those of the daemon, compared with the same daemon before its first feed. `VIDIMUS_BINARY` names a binary
+//! memory are those of the daemon from the moment the feed is written until rest, compared with rest before it. `VIDIMUS_BINARY` names a binary
 //! to measure in place of this build.
 
 #![allow(clippy::cast_precision_loss, reason = "seconds and megabytes are rounded anyway")]
@@ -47,38 +47,26 @@ async fn measure(advisories: usize, rows: &[Generated]) {
     let data = place.path().join("data");
     let binary = std::env::var_os("VIDIMUS_BINARY").map(PathBuf::from);
     let binary = &binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_vidimus").into());
+    let feed = place.path().join("all.zip");
+    write_feed(&feed, 1, rows, 0);
     let mut daemon = Daemon::start(binary, place.path(), &data);
     daemon.ready().await;
     daemon.settle(Duration::from_secs(10)).await;
-    daemon.stop().await;
-
-    let mut daemon = Daemon::start(binary, place.path(), &data);
-    daemon.ready().await;
     idle(daemon.pid()).await;
     let (cpu, memory) = (cpu_seconds_of(daemon.pid()), resident(daemon.pid()));
     let file = store_size(&data);
-    println!("{} rows without advisories: {cpu:.2} s of CPU, {memory:.1} MB at rest", rows.len());
+    println!("{} rows: {cpu:.2} s of CPU until rest, {memory:.1} MB", rows.len());
+
+    for (what, changed) in [("a first reading", 0), ("another reading, with 100 changed", 100)] {
+        let before = cpu_seconds_of(daemon.pid());
+        let read_at = daemon.status().await["advisories"]["feeds"][0]["content_at"].clone();
+        let bytes = write_feed(&feed, advisories, rows, changed);
+        println!("{advisories} advisories, {:.1} MB of JSON", bytes as f64 / 1e6);
+        let took = wait(&daemon, &read_at).await;
+        report(what, &daemon, before, memory, took).await;
+        println!("    the store grew by {:.1} MB", (store_size(&data) - file) as f64 / 1e6);
+    }
     daemon.stop().await;
-
-    let feed = place.path().join("all.zip");
-    let bytes = write_feed(&feed, advisories, rows, 0);
-    println!("{advisories} advisories, {:.1} MB of JSON", bytes as f64 / 1e6);
-    write(
-        place.path(),
-        "vidimus.toml",
-        "[[advisory_feeds]]\nname = \"osv\"\nfrom = \"all.zip\"\nevery = \"2s\"\n",
-    );
-    let mut daemon = Daemon::start(binary, place.path(), &data);
-    daemon.ready().await;
-    let first = wait(&daemon, None).await;
-    report("a first reading", &daemon, cpu, memory, first).await;
-    println!("    the store grew by {:.1} MB", (store_size(&data) - file) as f64 / 1e6);
-
-    let before = cpu_seconds_of(daemon.pid());
-    let read_at = daemon.status().await["advisories"]["feeds"][0]["read_at"].clone();
-    write_feed(&feed, advisories, rows, 100);
-    let again = wait(&daemon, Some(&read_at)).await;
-    report("another reading, with 100 changed", &daemon, before, memory, again).await;
 }
 
 async fn report(what: &str, daemon: &Daemon, cpu: f64, memory: f64, took: Duration) {
@@ -92,12 +80,12 @@ async fn report(what: &str, daemon: &Daemon, cpu: f64, memory: f64, took: Durati
 }
 
 /// Waits for a reading of the feed after the one at `before`.
-async fn wait(daemon: &Daemon, before: Option<&Value>) -> Duration {
+async fn wait(daemon: &Daemon, before: &Value) -> Duration {
     let begun = Instant::now();
     loop {
         let status = daemon.status().await;
-        let read_at = &status["advisories"]["feeds"][0]["read_at"];
-        if !read_at.is_null() && Some(read_at) != before {
+        let read_at = &status["advisories"]["feeds"][0]["content_at"];
+        if !read_at.is_null() && read_at != before {
             return begun.elapsed();
         }
         assert!(begun.elapsed() < Duration::from_secs(600), "no reading: {}", status["advisories"]);
@@ -137,7 +125,8 @@ fn write_folder(folder: &Path, upstream: &str, rows: &[Generated]) {
         ));
     }
     write(folder, "overlays/policy.yaml", &overlay);
-    write(folder, "vidimus.toml", "");
+    let feed = "[[advisory_feeds]]\nname = \"osv\"\nfrom = \"all.zip\"\nevery = \"2s\"\n";
+    write(folder, "vidimus.toml", feed);
 }
 
 /// Writes an archive; the first `changed` advisories have another summary than with 0. Returns the bytes of the JSON.

@@ -9,7 +9,7 @@ use std::io::{BufReader, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use flate2::read::DeflateDecoder;
+use flate2::bufread::DeflateDecoder;
 use thiserror::Error;
 
 use crate::advisory::MAX_BYTES;
@@ -130,11 +130,13 @@ impl Archive {
         mut visit: impl FnMut(&str, Document<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut bytes = Vec::new();
+        // One for all: its tables are larger than most documents.
+        let mut decoder = DeflateDecoder::new(self.window(0, 0));
         let mut unpacked = 0_u64;
         let mut failure = None;
         let read = self.each_entry(|entry| {
             let (name, document) = match &entry.name {
-                Ok(name) => (name.as_str(), self.read(&entry, &mut bytes)),
+                Ok(name) => (name.as_str(), self.read(&entry, &mut decoder, &mut bytes)),
                 Err(why) => ("an entry", Err(why.clone())),
             };
             // Also what is refused was unpacked.
@@ -154,7 +156,12 @@ impl Archive {
     }
 
     /// Unpacks one entry.
-    fn read(&self, entry: &Entry, bytes: &mut Vec<u8>) -> Result<(), String> {
+    fn read<'f>(
+        &'f self,
+        entry: &Entry,
+        decoder: &mut DeflateDecoder<BufReader<Window<'f>>>,
+        bytes: &mut Vec<u8>,
+    ) -> Result<(), String> {
         bytes.clear();
         if entry.is_encrypted {
             return Err("it is encrypted".to_owned());
@@ -174,7 +181,10 @@ impl Archive {
         let limit = MAX_BYTES as u64 + 1;
         let read = match entry.method {
             0 => data.take(limit).read_to_end(bytes),
-            8 => DeflateDecoder::new(data).take(limit).read_to_end(bytes),
+            8 => {
+                decoder.reset(data);
+                decoder.take(limit).read_to_end(bytes)
+            }
             method => return Err(format!("it is packed by the method {method}")),
         };
         read.map_err(|error| format!("it cannot be unpacked: {error}"))?;
@@ -226,7 +236,8 @@ impl Archive {
 
     fn window(&self, at: u64, length: u64) -> BufReader<Window<'_>> {
         let left = length.min(self.length.saturating_sub(at));
-        BufReader::with_capacity(16 * 1024, Window { file: &self.file, at, left })
+        let capacity = usize::try_from(left).unwrap_or(usize::MAX).min(16 * 1024);
+        BufReader::with_capacity(capacity, Window { file: &self.file, at, left })
     }
 }
 

@@ -44,37 +44,36 @@ impl Store {
         advisories: &[Advisory],
         now: Timestamp,
     ) -> Result<HashSet<u64>, StoreError> {
-        let snapshot = self.snapshot()?;
-        let mut changed = Vec::new();
-        for advisory in advisories {
-            let encoded = codec::json(advisory)?;
-            let before = snapshot.tables.advisories()?.get((feed, advisory.id.as_str()))?;
-            if before.is_none_or(|before| before.value() != encoded.as_slice()) {
-                changed.push((advisory, encoded));
-            }
-        }
-        if changed.is_empty() {
+        if advisories.is_empty() {
             return Ok(HashSet::new());
         }
-        let hashes = changed.iter().flat_map(|(advisory, _)| advisory.keys());
-        let mut touched: HashSet<u64> = hashes.map(|key| key.short_hash()).collect();
+        let encoded = advisories.iter().map(codec::json).collect::<Result<Vec<_>, _>>()?;
+        let hashes = advisories.iter().flat_map(Advisory::keys).map(|key| key.short_hash());
         // Before the commit: a snapshot with these rows finds them.
-        self.advised.add(touched.iter().copied(), || snapshot.advised_hashes())?;
+        let snapshot = self.snapshot()?;
+        self.advised.add(hashes, || snapshot.advised_hashes())?;
         drop(snapshot);
-        let bytes: usize = changed.iter().map(|(_, encoded)| encoded.len()).sum();
+        let bytes: usize = encoded.iter().map(Vec::len).sum();
         self.write_content(bytes as u64, now, |transaction| {
             let mut rows = transaction.open_table(ADVISORIES)?;
             let mut index = transaction.open_table(ADVISED_PACKAGES)?;
-            let mut about = Vec::new();
-            for (advisory, encoded) in &changed {
-                let before = rows.insert((feed, advisory.id.as_str()), encoded.as_slice())?;
-                let before = before.and_then(|value| decoded(value.value()));
+            let (mut touched, mut about) = (HashSet::new(), Vec::new());
+            for (advisory, encoded) in advisories.iter().zip(&encoded) {
+                let id = advisory.id.as_str();
+                let before = {
+                    let before = rows.insert((feed, id), encoded.as_slice())?;
+                    match before {
+                        Some(before) if before.value() == encoded.as_slice() => continue,
+                        before => before.and_then(|value| decoded(value.value())),
+                    }
+                };
                 touched.extend(unindex(&mut index, feed, before.as_ref())?);
-                about.extend(advisory.keys().map(|key| (key, indexed(feed, &advisory.id))));
+                about.extend(advisory.keys().map(|key| (key, indexed(feed, id))));
             }
             // Neighbours are on one page.
             about.sort_unstable();
             for (key, by) in &about {
+                touched.insert(key.short_hash());
                 let row = (key.ecosystem.as_str(), key.package.as_str(), by.as_str());
                 index.insert(row, [].as_slice())?;
             }
@@ -297,6 +296,16 @@ impl Snapshot {
             }
         }
         Ok(hashes)
+    }
+
+    /// Returns true if any advisory of a feed is stored.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn has_advisories(&self, feed: &str) -> Result<bool, StoreError> {
+        let end = after(feed);
+        let mut rows = self.tables.advisories()?.range((feed, "")..(end.as_str(), ""))?;
+        Ok(rows.next().transpose()?.is_some())
     }
 
     /// Returns one advisory of a feed.

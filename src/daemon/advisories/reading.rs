@@ -59,6 +59,8 @@ struct Progress<'r, 'a> {
     batch: Vec<Advisory>,
     /// The bytes of its documents.
     batch_bytes: usize,
+    /// True if nothing of the feed was stored before this reading.
+    is_new: bool,
     /// The store as it was before the batch.
     stored: Option<Snapshot>,
     flushed_at: Instant,
@@ -97,6 +99,7 @@ impl Reading<'_> {
             is_anonymous: false,
             batch: Vec::new(),
             batch_bytes: 0,
+            is_new: !self.store.snapshot()?.has_advisories(self.feed)?,
             stored: None,
             flushed_at: (self.moment)(),
             narrower: HashMap::new(),
@@ -172,14 +175,19 @@ impl Progress<'_, '_> {
             }
         }
         self.kept += 1;
-        // What does not decode is replaced at once.
-        let stored = self.stored()?.advisory_of(feed, &advisory.id).unwrap_or_default();
-        if stored.is_some_and(|stored| !advisory.covers(&stored)) {
-            self.narrower.insert(hash, full);
-        } else {
-            self.batch.push(advisory);
+        match self.before(&advisory.id)? {
+            Some(before) if before == advisory => {}
+            Some(before) if !advisory.covers(&before) => _ = self.narrower.insert(hash, full),
+            Some(_) | None => self.batch.push(advisory),
         }
         Ok(())
+    }
+
+    /// Returns the stored advisory with an id. One that does not decode is replaced at once.
+    fn before(&mut self, id: &str) -> Result<Option<Advisory>, StoreError> {
+        let feed = self.reading.feed;
+        let is_new = self.is_new;
+        Ok(if is_new { None } else { self.stored()?.advisory_of(feed, id).unwrap_or_default() })
     }
 
     fn stored(&mut self) -> Result<&Snapshot, StoreError> {
