@@ -58,10 +58,12 @@ async fn measure(advisories: usize, rows: &[Generated]) {
     println!("{} rows: {cpu:.2} s of CPU until rest, {memory:.1} MB", rows.len());
 
     for (what, changed) in [("a first reading", 0), ("another reading, with 100 changed", 100)] {
-        let before = cpu_seconds_of(daemon.pid());
-        let read_at = daemon.status().await["advisories"]["feeds"][0]["content_at"].clone();
-        let bytes = write_feed(&feed, advisories, rows, changed);
+        let next = place.path().join("next.zip");
+        let bytes = write_feed(&next, advisories, rows, changed);
         println!("{advisories} advisories, {:.1} MB of JSON", bytes as f64 / 1e6);
+        let read_at = daemon.status().await["advisories"]["feeds"][0]["content_at"].clone();
+        let before = cpu_seconds_of(daemon.pid());
+        std::fs::rename(next, &feed).expect("renamed");
         let took = wait(&daemon, &read_at).await;
         report(what, &daemon, before, memory, took).await;
         println!("    the store grew by {:.1} MB", (store_size(&data) - file) as f64 / 1e6);
@@ -131,8 +133,7 @@ fn write_folder(folder: &Path, upstream: &str, rows: &[Generated]) {
 
 /// Writes an archive; the first `changed` advisories have another summary than with 0. Returns the bytes of the JSON.
 fn write_feed(path: &Path, count: usize, rows: &[Generated], changed: usize) -> u64 {
-    let partial = path.with_extension("part");
-    let file = BufWriter::new(File::create(&partial).expect("a file"));
+    let file = BufWriter::new(File::create(path).expect("a file"));
     let mut archive = ZipWriter::new(file);
     let options = SimpleFileOptions::default().compression_level(Some(1));
     let mut random = Random::seeded(SEED);
@@ -144,7 +145,6 @@ fn write_feed(path: &Path, count: usize, rows: &[Generated], changed: usize) -> 
         bytes += text.len() as u64;
     }
     archive.finish().expect("an archive").flush().expect("written");
-    std::fs::rename(partial, path).expect("renamed");
     bytes
 }
 

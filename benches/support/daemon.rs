@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use reqwest::Client;
+use reqwest::{Client, Method};
 use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -111,6 +111,19 @@ impl Daemon {
         let token = fs::read_to_string(self.data.join("ops.token")).expect("a token");
         let url = format!("http://{}/status", self.operations);
         json(self.client.get(url).bearer_auth(token)).await
+    }
+
+    /// Sends a request to the address of operations, whatever its answer is.
+    pub async fn operate(&self, method: Method, path: &str) {
+        let token = fs::read_to_string(self.data.join("ops.token")).expect("a token");
+        let url = format!("http://{}{path}", self.operations);
+        let answer = self.client.request(method, url).bearer_auth(token).send().await;
+        answer.expect("an answer");
+    }
+
+    /// Returns the number of publications since the last call.
+    pub fn drain(&mut self) -> usize {
+        std::iter::from_fn(|| self.generations.try_recv().ok()).count()
     }
 
     /// Waits until no generation was published for `span`; returns the last one, if there was any.

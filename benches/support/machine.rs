@@ -32,3 +32,8 @@ pub fn resident(pid: u32) -> f64 {
     let kilobytes = line.split_whitespace().nth(1).and_then(|text| text.parse::<f64>().ok());
     kilobytes.unwrap_or_default() / 1000.0
 }
+
+/// Returns the number of open descriptors of a process.
+pub fn descriptors(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}

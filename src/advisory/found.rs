@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use smol_str::SmolStr;
 
@@ -18,18 +18,39 @@ pub struct FoundAdvisories {
     all: Vec<FeedAdvisory>,
     /// Positions in `all`, and in what that advisory affects.
     by_package: HashMap<EcosystemPackage, Vec<(usize, usize)>>,
+    /// Packages about which a report of malicious code may be left out.
+    unread: BTreeSet<EcosystemPackage>,
+    is_cut: bool,
 }
 
 impl FoundAdvisories {
-    #[must_use]
-    pub fn new(all: Vec<FeedAdvisory>) -> Self {
-        let mut by_package: HashMap<EcosystemPackage, Vec<(usize, usize)>> = HashMap::new();
-        for (index, found) in all.iter().enumerate() {
-            for (position, affected) in found.advisory.affected.iter().enumerate() {
-                by_package.entry(affected.key()).or_default().push((index, position));
-            }
+    /// Adds one that is not among them.
+    pub fn add(&mut self, found: FeedAdvisory) {
+        let index = self.all.len();
+        for (position, affected) in found.advisory.affected.iter().enumerate() {
+            self.by_package.entry(affected.key()).or_default().push((index, position));
         }
-        Self { all, by_package }
+        self.all.push(found);
+    }
+
+    /// Notes that an advisory about a package is left out: there are more than are read for one name.
+    pub fn leave_out(&mut self, key: &EcosystemPackage, may_be_malicious: bool) {
+        self.is_cut = true;
+        if may_be_malicious {
+            self.unread.insert(key.clone());
+        }
+    }
+
+    /// Returns true if an advisory is left out, so that more of them may concern the name.
+    #[must_use]
+    pub const fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// Returns true if a report of malicious code about a package may be left out.
+    #[must_use]
+    pub fn is_unread(&self, key: &EcosystemPackage) -> bool {
+        self.unread.contains(key)
     }
 
     /// Returns the parts of advisories that are about a package, with their feeds.

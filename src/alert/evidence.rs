@@ -41,6 +41,10 @@ pub enum Evidence {
         digest: Digest,
         about: String,
     },
+    /// More advisories are about a package than are read, and each may report malicious code.
+    UnreadAdvisories {
+        package: String,
+    },
     /// An own advisory on hold.
     AdvisoryOnHold {
         advisory: String,
@@ -305,6 +309,7 @@ impl fmt::Display for Evidence {
                 write!(f, "{name}@{version} is new and dated {published}; its digest is {received}")
             }
             Self::Advisory { .. }
+            | Self::UnreadAdvisories { .. }
             | Self::AdvisoryOnHold { .. }
             | Self::ArtefactChanged { .. }
             | Self::ProvenanceLost { .. }

@@ -12,6 +12,10 @@ impl Evidence {
             Self::Advisory { advisory, hides: false, about, .. } => {
                 write!(f, "{advisory} concerns it: it names {about}")
             }
+            Self::UnreadAdvisories { package } => write!(
+                f,
+                "{package}: more advisories than are read for one name, so the versions with it are hidden"
+            ),
             Self::AdvisoryOnHold { advisory, digest } => {
                 write!(f, "{advisory} with the digest {digest} is on hold")
             }

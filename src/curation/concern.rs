@@ -98,6 +98,16 @@ pub(super) fn concerns<'a>(
     found
 }
 
+/// Returns a package of a content about which an unread advisory may report malicious code.
+pub(super) fn unread_package<'a>(
+    dossier: &Dossier,
+    content: &'a ContentHead,
+) -> Option<&'a PackageFacts> {
+    let mut packages = keyed(content.facts.as_ref()).into_iter();
+    let unread = packages.find(|(key, _)| dossier.advisories.is_unread(key));
+    unread.map(|(_, package)| package)
+}
+
 /// An advisory, its effect, and the part of an entry that it names.
 type Found<'a> = (&'a Advisory, Effect, About<'a>);
 

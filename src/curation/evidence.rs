@@ -3,6 +3,7 @@ use std::fmt;
 use super::authority::Authority;
 use super::concern::Concern;
 use super::conditions::{Unmet, Waived};
+use super::facts::PackageFacts;
 use super::ownership::OwnershipEvidence;
 use super::provenance_evidence::ProvenanceEvidence;
 use super::safe::Objection;
@@ -26,6 +27,8 @@ pub enum Evidence<'a> {
         first: Concern<'a>,
         more: usize,
     },
+    /// More advisories are about this package than are read, and one of them may report malicious code.
+    UnreadAdvisories(&'a PackageFacts),
     Status(Status),
     /// Several full syncs did not find the entry.
     Missing,
@@ -182,6 +185,16 @@ impl fmt::Display for Evidence<'_> {
             Self::Quarantined(rule) => write!(f, "in quarantine: {}", Escaped(rule)),
             Self::Damaged(damage) => write!(f, "{}", Escaped(&damage.to_string())),
             Self::NoAdvisory => f.write_str("no advisory concerns it"),
+            Self::UnreadAdvisories(package) => {
+                let PackageFacts { registry, identifier, .. } = package;
+                write!(
+                    f,
+                    "there are more advisories about the {} package {} than are read for one name, and each may \
+                     report malicious code",
+                    Escaped(registry),
+                    Escaped(identifier)
+                )
+            }
             Self::Advised { first, more: 0 } => write!(f, "{first}"),
             Self::Advised { first, more } => write!(f, "{first} (and {more} more)"),
             Self::Status(status) => write!(f, "the upstream reports the status {status}"),

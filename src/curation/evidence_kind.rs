@@ -14,6 +14,7 @@ impl Evidence<'_> {
             Self::Quarantined(_) => "quarantined",
             Self::Damaged(_) => "damaged",
             Self::NoAdvisory => "no-advisory",
+            Self::UnreadAdvisories(_) => "advisories-unread",
             Self::Advised { first, .. } => match first.effect {
                 Effect::Hide if first.waive.is_some() => "advisory-waived",
                 Effect::Hide => "advisory-hides",

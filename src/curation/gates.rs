@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::artefacts::{EntryPackage, unmatched_pin};
 use super::authority::{Authorities, Authority};
-use super::concern::Concern;
+use super::concern::{Concern, unread_package};
 use super::conditions::Judgement;
 use super::dossier::{ContentHead, Dossier, DossierRow};
 use super::earlier_builds::has_lost_provenance;
@@ -202,11 +202,16 @@ impl<'a> GateInput<'a, '_> {
 
     /// Fails an entry that an advisory hides, whatever approves it; only a waiver of that advisory lets it through.
     fn evaluate_advisories(&self) -> Outcome<'a> {
-        let Some(first) = self.concerns.first() else {
-            return Outcome::Passed(Evidence::NoAdvisory);
-        };
-        let evidence = Evidence::Advised { first: *first, more: self.concerns.len() - 1 };
-        if first.hides() { Outcome::Failed(evidence) } else { Outcome::Passed(evidence) }
+        let advised = self.concerns.first().map(|first| {
+            let evidence = Evidence::Advised { first: *first, more: self.concerns.len() - 1 };
+            (first.hides(), evidence)
+        });
+        match (advised, unread_package(self.dossier, self.content)) {
+            (Some((true, evidence)), _) => Outcome::Failed(evidence),
+            (_, Some(package)) => Outcome::Failed(Evidence::UnreadAdvisories(package)),
+            (Some((false, evidence)), None) => Outcome::Passed(evidence),
+            (None, None) => Outcome::Passed(Evidence::NoAdvisory),
+        }
     }
 
     fn evaluate_status(&self) -> Outcome<'a> {

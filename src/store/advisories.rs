@@ -10,19 +10,9 @@ use super::tables::{
     ADVISED_PACKAGES, ADVISORIES, ADVISORY_FEEDS, ADVISORY_HOLDS, Bytes, OWN_ADVISORIES, Row,
 };
 use super::{Rows, Snapshot, Store, StoreError, codec};
-use crate::advisory::{
-    Advisory, EcosystemPackage, FeedAdvisory, FeedState, FoundAdvisories, Hold, MAX_PER_PACKAGE,
-    is_malicious,
-};
-use crate::curation::Dossier;
+use crate::advisory::{Advisory, EcosystemPackage, FeedState, Hold};
 use crate::lint::Source;
-use crate::model::{Damage, Digest, Name, Timestamp};
-
-/// Twice the limit of one feed, for each of some feeds.
-const MAX_READ: usize = 10 * MAX_PER_PACKAGE as usize;
-
-/// The bytes of stored advisories that are compared with one name.
-const MAX_BYTES_READ: usize = 64 * 1024 * 1024;
+use crate::model::{Digest, Name, Timestamp};
 
 /// The advisories of the organisation, as far as they are kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -203,85 +193,6 @@ fn decoded(value: &[u8]) -> Option<Advisory> {
 }
 
 impl Snapshot {
-    /// Adds the advisories about the packages of the rows, by feed and id. One that does not decode is damage: it may
-    /// hide what would be served without it.
-    ///
-    /// # Errors
-    /// When the file cannot be read, as for every method here.
-    pub(super) fn add_advisories(&self, dossier: &mut Dossier) -> Result<(), StoreError> {
-        let rows = dossier.rows.iter();
-        let contents = rows.flat_map(|row| std::iter::once(&row.content).chain(&row.others));
-        let facts = contents.filter_map(|content| content.facts.as_ref());
-        let packages: BTreeSet<(&str, &str)> = facts
-            .flat_map(|facts| &facts.packages)
-            .map(|package| (package.registry.as_str(), package.identifier.as_str()))
-            .collect();
-        let mut found: BTreeSet<(String, String)> = BTreeSet::new();
-        for (kind, identifier) in packages {
-            let Some(key) = EcosystemPackage::of_entry(kind, identifier) else { continue };
-            if self.advised.contains(key.short_hash(), || self.advised_hashes())? {
-                let about = self.about_package(&key)?;
-                if about.len() > MAX_READ {
-                    let what = "an index of advisories (one package has more than 10,000 of them)";
-                    dossier.damaged.push(Damage { what, key: key.to_string() });
-                }
-                found.extend(about);
-            }
-        }
-        let read = self.read_advisories(found, MAX_BYTES_READ, &mut dossier.damaged)?;
-        dossier.advisories = FoundAdvisories::new(read);
-        Ok(())
-    }
-
-    /// Reads advisories up to a number of bytes. Those about malicious code come first, and one of them that is left out
-    /// counts as damage: of the others there are only alerts.
-    pub(super) fn read_advisories(
-        &self,
-        found: BTreeSet<(String, String)>,
-        most_bytes: usize,
-        damaged: &mut Vec<Damage>,
-    ) -> Result<Vec<FeedAdvisory>, StoreError> {
-        let (malicious, others): (Vec<_>, Vec<_>) =
-            found.into_iter().partition(|(_, id)| is_malicious(id));
-        let (mut read, mut bytes) = (Vec::new(), 0);
-        for (feed, id) in malicious.into_iter().chain(others) {
-            let Some(value) = self.tables.advisories()?.get((feed.as_str(), id.as_str()))? else {
-                continue;
-            };
-            bytes += value.value().len();
-            if bytes > most_bytes {
-                if is_malicious(&id) {
-                    let what = "an advisory (one name has more than 64 MiB of them)";
-                    damaged.push(Damage { what, key: id });
-                }
-                break;
-            }
-            match codec::read_json(value.value(), "an advisory", &id) {
-                Ok(advisory) => read.push(FeedAdvisory { feed: feed.into(), advisory }),
-                Err(StoreError::Damaged(damage)) => damaged.push(damage),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(read)
-    }
-
-    /// Returns the feeds and ids of the advisories about a package, one more than are read at most.
-    pub(super) fn about_package(
-        &self,
-        key: &EcosystemPackage,
-    ) -> Result<Vec<(String, String)>, StoreError> {
-        let (ecosystem, package) = (key.ecosystem.as_str(), key.package.as_str());
-        let end = after(package);
-        let range = (ecosystem, package, "")..(ecosystem, end.as_str(), "");
-        let mut found = Vec::new();
-        for row in self.tables.advised_packages()?.range(range)?.take(MAX_READ + 1) {
-            let (key, _) = row?;
-            let by = key.value().2.split_once(' ');
-            found.extend(by.map(|(feed, id)| (feed.to_owned(), id.to_owned())));
-        }
-        Ok(found)
-    }
-
     /// Returns the hashes of all packages that an advisory names.
     pub(super) fn advised_hashes(&self) -> Result<Vec<u64>, StoreError> {
         let mut hashes: Vec<u64> = Vec::new();

@@ -112,22 +112,3 @@ fn verify_finds_an_advisory_that_does_not_decode_and_its_servers_are_not_served(
     damage(None);
     assert_eq!(verify().problems, ["a package without its advisory: npm x@feed A-1"]);
 }
-
-#[test]
-fn bytes_of_advisories_are_bounded_and_a_report_of_malicious_code_beyond_hides() {
-    let store = Store::ephemeral(Timestamp::MIN).expect("a store");
-    let all = ["A-1", "MAL-1", "MAL-2"].map(|id| advisory(id, &["x"], ""));
-    store.store_advisories("feed", &all, Timestamp::MIN).expect("stored");
-    let snapshot = store.snapshot().expect("a snapshot");
-    let read = |most_bytes| {
-        let found = all.iter().map(|advisory| ("feed".to_owned(), advisory.id.to_string()));
-        let mut damaged = Vec::new();
-        let read = snapshot.read_advisories(found.collect(), most_bytes, &mut damaged);
-        let read = read.expect("read").into_iter().map(|found| found.advisory.id.to_string());
-        (read.collect::<Vec<_>>(), damaged.len())
-    };
-    let size = codec::json(&all[1]).expect("encoded").len();
-    assert_eq!(read(usize::MAX).0, ["MAL-1", "MAL-2", "A-1"]);
-    assert_eq!(read(2 * size), (vec!["MAL-1".to_owned(), "MAL-2".to_owned()], 0));
-    assert_eq!(read(size), (vec!["MAL-1".to_owned()], 1));
-}

@@ -32,7 +32,6 @@ impl Snapshot {
         }
         // The authority for the name could depend on the row.
         dossier.damaged.extend(quarantined.damage().iter().cloned());
-        self.add_advisories(&mut dossier)?;
         dossier.authority = self.served_from(name)?;
         dossier.synchronised = Arc::clone(self.synchronised_upstreams()?);
         for view in policy.view_names() {
@@ -47,6 +46,7 @@ impl Snapshot {
         if dossier.verification.concluded_at.is_none() {
             dossier.exempted = self.exempted_versions(name)?;
         }
+        self.add_advisories(&mut dossier)?;
         self.add_artefacts(&mut dossier, policy)?;
         Ok(dossier)
     }

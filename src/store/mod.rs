@@ -120,6 +120,7 @@ mod health;
 mod history;
 mod ledger;
 mod meta;
+mod name_advisories;
 mod outbox;
 mod package_users;
 mod policy;

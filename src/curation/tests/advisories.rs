@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::fixtures::*;
 use crate::advisory::{
-    EarlierText, FeedAdvisory, FoundAdvisories, Hold, OwnAdvisories, Release, read_osv, read_own,
+    EarlierText, EcosystemPackage, FeedAdvisory, FoundAdvisories, Hold, OwnAdvisories, Release,
+    read_osv, read_own,
 };
 use crate::curation::{
     Concern, ContentFacts, Dossier, EntryState, Gate, PolicySnapshot, Screening, evaluate,
@@ -24,15 +25,12 @@ fn now() -> Timestamp {
 fn advised(advisories: &[&str]) -> Dossier {
     let mut row = row("official", "1.0.0", head(Status::Active, JANUARY));
     row.content.facts = Some(ContentFacts::of(SERVER));
-    let read = |json: &&str| FeedAdvisory {
-        feed: "pypi".into(),
-        advisory: read_osv(json.as_bytes()).expect("an advisory"),
-    };
-    Dossier {
-        advisories: FoundAdvisories::new(advisories.iter().map(read).collect()),
-        ledger: vec![visible("1.0.0", now())],
-        ..dossier(NAME, vec![row])
+    let mut found = FoundAdvisories::default();
+    for json in advisories {
+        let advisory = read_osv(json.as_bytes()).expect("an advisory");
+        found.add(FeedAdvisory { feed: "pypi".into(), advisory });
     }
+    Dossier { advisories: found, ledger: vec![visible("1.0.0", now())], ..dossier(NAME, vec![row]) }
 }
 
 /// Returns a policy that approves the entry, with more rules.
@@ -81,6 +79,19 @@ fn approval_does_not_override_an_advisory(
 ) {
     let found = outcome(&advised(advisories), &approving(""), now());
     assert_eq!(found, (is_served, evidence.to_owned()));
+}
+
+#[test]
+fn unread_report_of_malicious_code_hides_what_names_its_package() {
+    let outcome_of = |package: &str, may_be_malicious| {
+        let mut dossier = advised(&[LOW]);
+        let key = EcosystemPackage::of_entry("pypi", package).expect("a type");
+        dossier.advisories.leave_out(&key, may_be_malicious);
+        outcome(&dossier, &approving(""), now())
+    };
+    assert!(!outcome_of("example-tool", true).0);
+    assert!(outcome_of("example-tool", false).0, "a cut that loses alerts hides nothing");
+    assert!(outcome_of("another", true).0);
 }
 
 #[rstest::rstest]

@@ -60,7 +60,7 @@ pub(super) fn row(upstream: &str, of_version: &str, head: Head) -> DossierRow {
 }
 
 /// Returns the record that the default view shows a version.
-pub(super) fn visible(of_version: &str, now: Timestamp) -> ViewRecord {
+pub(crate) fn visible(of_version: &str, now: Timestamp) -> ViewRecord {
     let record = LedgerRecord {
         shown: Shown::Visible,
         changed_at: now,

@@ -5,7 +5,7 @@ use super::renames::Spelling;
 use crate::alert::{AlertKind, Evidence as Item, Figure, ReportedAlert};
 use crate::curation::{
     Authorities, Authority, Concern, Dossier, EntryEvaluation, Evaluation, Evidence, Gate,
-    OwnershipEvidence, PolicySnapshot,
+    OwnershipEvidence, PackageFacts, PolicySnapshot,
 };
 use crate::daemon::runtime::revocation;
 use crate::model::{Damage, Name, Status, Timestamp, Version};
@@ -73,8 +73,9 @@ pub(super) struct NameAlerts {
     pub(super) shadowed: Vec<(String, Shadowed)>,
     /// Its spelling, if an approval spells it out in this or in other letter case.
     pub(super) spelling: Option<Spelling>,
-    /// True if a row of the name is damaged, so that nothing else is known of it.
-    pub(super) is_damaged: bool,
+    /// True if not everything about the name is known, so that other alerts about it may still be the case: a row of it
+    /// is damaged, or there are more advisories than are read.
+    pub(super) is_incomplete: bool,
 }
 
 impl NameAlerts {
@@ -86,7 +87,8 @@ impl NameAlerts {
         now: Timestamp,
     ) -> Self {
         let spelling = Spelling::of(dossier, &evaluation.authorities, &policy.overlays, now);
-        let mut alerts = Self { spelling, ..Self::default() };
+        let is_incomplete = dossier.advisories.is_cut();
+        let mut alerts = Self { spelling, is_incomplete, ..Self::default() };
         let name = &dossier.name;
         for damage in &dossier.damaged {
             alerts.damaged(name, damage);
@@ -162,6 +164,11 @@ impl NameAlerts {
         let mut items = BTreeSet::new();
         let mut is_served = false;
         for entry in evaluation.entries.iter().filter(|entry| entry.is_approved()) {
+            if let Some((_, Evidence::UnreadAdvisories(package))) = entry.hidden_by() {
+                let PackageFacts { registry, identifier, .. } = package;
+                let package = format!("{registry} {identifier}");
+                items.insert(Item::UnreadAdvisories { package });
+            }
             for concern in entry.concerns.iter().filter(|concern| concern.waive.is_none()) {
                 items.insert(Item::Advisory {
                     advisory: concern.id().to_owned(),
@@ -176,16 +183,21 @@ impl NameAlerts {
                 }
             }
         }
-        let Some(Concern { advisory, .. }) = heaviest else { return };
-        let text = match advisory.summary.as_str() {
-            "" => format!("severity {}", advisory.severity.as_str()),
-            summary => format!("severity {}: {summary}", advisory.severity.as_str()),
-        };
+        if items.is_empty() {
+            return;
+        }
+        let figure = heaviest.map(|Concern { advisory, .. }| {
+            let severity = advisory.severity.as_str();
+            match advisory.summary.as_str() {
+                "" => format!("severity {severity}"),
+                summary => format!("severity {severity}: {summary}"),
+            }
+        });
         let count = items.len() as u64;
         let alert = ReportedAlert::new(AlertKind::Advisory, dossier.name.as_str(), bounded(items));
         let alert = ReportedAlert { count, ..alert };
         let alert = alert.of_namespace(dossier.name.namespace()).of_served(is_served);
-        let figures = vec![Figure::Reason { text }];
+        let figures = figure.into_iter().map(|text| Figure::Reason { text }).collect();
         self.reported_alerts.push(ReportedAlert { figures, ..alert });
     }
 
@@ -336,7 +348,7 @@ impl NameAlerts {
 
     /// Reports a damaged row of the name, which is hidden.
     pub(super) fn damaged(&mut self, name: &Name, damage: &Damage) {
-        self.is_damaged = true;
+        self.is_incomplete = true;
         let item = Item::DamagedRow { what: damage.what.to_owned(), key: damage.key.clone() };
         let damaged = ReportedAlert::new(AlertKind::DamagedRow, name.as_str(), [item]);
         self.reported_alerts.push(damaged.of_served(true));

@@ -53,10 +53,10 @@ pub(super) struct OpenAlerts {
     served: HashMap<String, BTreeSet<Name>>,
     /// The folded forms that more than one served name has.
     twins: BTreeSet<String>,
-    /// Names with a damaged row: other alerts about them may still be the case.
-    damaged: BTreeSet<Name>,
+    /// Names of which not everything is known: other alerts about them may still be the case.
+    incomplete: BTreeSet<Name>,
     renames: Renames,
-    /// The alerts that were stored last, and the names with a damaged row then.
+    /// The alerts that were stored last, and the incomplete names then.
     stored: Option<(Vec<ReportedAlert>, BTreeSet<Name>)>,
 }
 
@@ -64,7 +64,7 @@ impl OpenAlerts {
     /// Forgets the alerts about a name, which is evaluated again.
     pub(super) fn begin(&mut self, name: &Name) {
         self.by_name.remove(name);
-        self.damaged.remove(name);
+        self.incomplete.remove(name);
         self.renames.forget(name);
         for names in self.shadowed.values_mut() {
             names.remove(name);
@@ -76,8 +76,8 @@ impl OpenAlerts {
         if let Some(spelling) = alerts.spelling {
             self.renames.keep(name, spelling);
         }
-        if alerts.is_damaged {
-            self.damaged.insert(name.clone());
+        if alerts.is_incomplete {
+            self.incomplete.insert(name.clone());
         }
         alerts.reported_alerts.into_iter().for_each(|seen| self.add(name, seen));
         for (upstream, lost) in alerts.shadowed {
@@ -145,7 +145,7 @@ impl OpenAlerts {
 
     /// Raises and resolves alerts if anything changed.
     pub(super) fn report(&mut self, publication: &Publication) {
-        let current = (self.reported_alerts(), self.damaged.clone());
+        let current = (self.reported_alerts(), self.incomplete.clone());
         if self.stored.as_ref() == Some(&current) {
             return;
         }
@@ -300,7 +300,7 @@ mod tests {
         let damage = Damage { what: "a head", key: "com.example/tool@1.0.0".into() };
         open_alerts.damaged(&tool, &damage);
         let seen = open_alerts.reported_alerts();
-        let unknown = open_alerts.damaged.clone();
+        let unknown = open_alerts.incomplete.clone();
         let changed =
             reconcile("names", &stored, Report { seen, unknown, ..Report::default() }, now());
         let kinds: Vec<AlertKind> = changed.iter().map(|alert| alert.identity.kind).collect();
