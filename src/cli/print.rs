@@ -13,7 +13,7 @@ use crate::alert::AlertReport;
 use crate::api::SyncReport;
 use crate::daemon::{PackageCounts, StatusReport, WebhookReport};
 use crate::lint::{Finding, Severity};
-use crate::model::{Escaped, EscapedWhole, Timestamp, is_hidden};
+use crate::model::{Bytes, Escaped, EscapedWhole, Timestamp, is_hidden};
 use crate::store::{RecipientStatus, Verification, WriteFailure};
 use crate::sync::{Refused, SyncKind};
 
@@ -162,6 +162,9 @@ pub(super) fn status(report: &StatusReport, json: bool) {
         "generation  {generation}, {} visible",
         counted(report.visible, "entry", "entries")
     ));
+    let (bytes, limits) = (Bytes(report.store.bytes), report.store.limits);
+    let (most, free) = (Bytes(limits.max_size), Bytes(limits.min_free));
+    out(&format!("content     {bytes} of {most}; {free} of the disk stay free"));
     if let Some(failure) = &report.store.write_failure {
         let WriteFailure { since, reason } = failure;
         out(&format!("store       cannot be written since {since}: {}", Escaped(reason)));
@@ -193,6 +196,8 @@ pub(super) fn status(report: &StatusReport, json: bool) {
         let state = if upstream.enabled { "" } else { " (disabled)" };
         out(&format!("upstream    {}{state} at {}", upstream.id, Escaped(&upstream.url)));
         out(&format!("  rows           {}, {} in quarantine", upstream.rows, upstream.quarantined));
+        let (bytes, most) = (Bytes(upstream.bytes), Bytes(upstream.max_bytes));
+        out(&format!("  size           {bytes} of {most}"));
         if let Some(activity) = &upstream.activity {
             out(&format!(
                 "  running        {} in {}",

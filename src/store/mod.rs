@@ -132,6 +132,7 @@ mod sync_runs;
 mod tables;
 mod tokens;
 mod upstream_status;
+mod usage;
 mod verification;
 mod verify;
 
@@ -173,3 +174,5 @@ mod history_tests;
 mod hold_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod usage_tests;

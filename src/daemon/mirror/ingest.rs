@@ -19,8 +19,10 @@ use crate::sync::{
     UpstreamState, backdated_before, completed,
 };
 
-/// A batch is committed when it has this many rows, or is this old. A crash repeats one batch.
+/// A batch is committed when it has this many rows, or pages of this many bytes, or is this old. A crash repeats one
+/// batch.
 const BATCH_ROWS: u64 = 2_000;
+const BATCH_BYTES: usize = 32 * 1024 * 1024;
 const BATCH_AGE: Duration = Duration::from_millis(500);
 
 /// Validates the rows of a sync run and commits them; runs where blocking is allowed.
@@ -94,7 +96,7 @@ impl<O: Observer> Ingest<O> {
     ) -> Result<(), SyncFailure> {
         std::thread::scope(|scope| {
             let mut committer = Committer::start(scope, self.target());
-            let (mut since, mut pages_read, mut rows) = (Instant::now(), 0, 0);
+            let (mut since, mut pages_read, mut rows, mut bytes) = (Instant::now(), 0, 0, 0);
             let mut snapshot: Option<Snapshot> = None;
             while let Some(fetched) = next_page(&mut pages, &mut snapshot) {
                 pages_read += 1;
@@ -103,16 +105,17 @@ impl<O: Observer> Ingest<O> {
                     None => self.store.snapshot()?,
                 };
                 rows += self.add_page(&at, &committer, &fetched)?;
+                bytes += fetched.page.body.len();
                 snapshot = Some(at);
                 self.run.all_read = fetched.next_cursor.is_none();
                 self.run.cursor = fetched.next_cursor;
                 self.observer.progress(&self.run);
-                if rows >= BATCH_ROWS || since.elapsed() >= BATCH_AGE {
+                if rows >= BATCH_ROWS || bytes >= BATCH_BYTES || since.elapsed() >= BATCH_AGE {
                     snapshot = None;
                     if !self.flush(&mut committer) {
                         return Ok(committer.finish()?);
                     }
-                    (since, pages_read, rows) = (Instant::now(), 0, 0);
+                    (since, pages_read, rows, bytes) = (Instant::now(), 0, 0, 0);
                 }
             }
             if pages_read > 0 {
@@ -129,6 +132,7 @@ impl<O: Observer> Ingest<O> {
             clock: Arc::clone(&self.clock),
             upstream: self.options.upstream.clone(),
             destination: if live { Destination::Live } else { Destination::Staged },
+            max_size: self.options.max_size,
             observer: Arc::clone(&self.observer),
         }
     }
@@ -270,11 +274,14 @@ impl<O: Observer> Ingest<O> {
         let whole = UpstreamState { recent, ..whole };
         let stored = self.store.snapshot()?.upstream(upstream)?;
         let left_out = stored.run.is_some_and(|run| run.left_out);
+        let out_of_room = stored.out_of_room.filter(|_| left_out);
         let whole = if left_out { self.state.without_content(whole) } else { whole };
+        let whole = UpstreamState { out_of_room, ..whole };
         let state = if hold.exceeded.is_empty() && hold.rows.is_empty() {
             whole.clone()
         } else {
-            self.state.partly_accepted(whole.clone(), hold.all)
+            let partly = self.state.partly_accepted(whole.clone(), hold.all);
+            UpstreamState { out_of_room, ..partly }
         };
         // A run that left content out is tried again soon, so it counts no absence; what could not be read is not absent.
         let complete = self.run.sees_all() && !left_out;
@@ -292,7 +299,7 @@ impl<O: Observer> Ingest<O> {
         self.observer.touched(touched);
         if left_out {
             // The run counts for what it hides, and the content is asked for again.
-            return Err(StoreError::NoReserve.into());
+            return Err(out_of_room.map_or(StoreError::NoReserve, StoreError::NoRoom).into());
         }
         report.full_sync_at = state.epoch.second_at();
         report.on_hold = hold.exceeded.iter().map(ToString::to_string).collect();
@@ -326,6 +333,7 @@ pub(super) fn record_failure(
         destination: Destination::Live,
         state: Some(&state),
         seen: None,
+        max_size: u64::MAX,
         now,
     })
 }

@@ -25,6 +25,8 @@ pub struct RunOptions {
     pub full_sync: Duration,
     pub overlap: Duration,
     pub safety_limits: SafetyLimits,
+    /// The bytes that the stored content may take.
+    pub max_size: u64,
     /// The configured views; an entry is served if one of them shows it.
     pub views: Vec<View>,
 }
@@ -69,6 +71,7 @@ impl RunOptions {
             full_sync: upstream.sync.full_sync,
             overlap: upstream.sync.overlap,
             safety_limits: upstream.safety_limits.clone(),
+            max_size: upstream.max_size,
             views: views.to_vec(),
         }
     }
@@ -88,6 +91,7 @@ impl SyncFailure {
             Self::Fetch(_) => FailureClass::Fetch,
             Self::Page(_) => FailureClass::Page,
             Self::Pagination(_) | Self::Replaced | Self::TwoStores => FailureClass::Pagination,
+            Self::Store(StoreError::NoRoom(_)) => FailureClass::Room,
             Self::Store(_) => FailureClass::Store,
             Self::Stopped => FailureClass::Stopped,
             Self::Panicked(_) => FailureClass::Panic,

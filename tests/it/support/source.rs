@@ -105,6 +105,7 @@ pub(crate) async fn sync_at(
         page_size: 5,
         full_sync: Duration::from_secs(366 * 86_400),
         overlap: Duration::from_secs(60),
+        max_size: u64::MAX,
         safety_limits: SafetyLimits {
             removed_percent: 100,
             rewritten_percent: 100,
