@@ -14,7 +14,7 @@ use super::notify::Notify;
 use super::policy::{LOOK_WITHIN, Watcher, from_disk, report_overlays, watch_expiry};
 use super::publish::{self, enforce_denials, publish};
 use super::runtime::{
-    Clock, Supervisor, blocking, report_pressure, run_on_own_thread, watch_folder,
+    Clock, Feed, Supervisor, blocking, report_pressure, run_on_own_thread, watch_folder,
 };
 use super::screening::{self, screen};
 use super::verification::{self, Service, verify};
@@ -180,18 +180,27 @@ async fn keep_reserve(store: Arc<Store>, stop: CancellationToken) -> Result<(), 
     }
 }
 
-/// Removes events that are too old, at the start and once a day, until `stop`.
+/// Removes events and tombstones that are too old, at the start and once a day, until `stop`.
 ///
 /// # Errors
 /// When the store cannot be read or written.
-async fn prune_history(
+async fn prune(
     store: Arc<Store>,
     clock: Arc<Clock>,
+    touched: Feed,
     stop: CancellationToken,
 ) -> Result<(), StoreError> {
     loop {
         let (pruned, now) = (Arc::clone(&store), clock.now());
         blocking(move || pruned.prune_history(now)).await?;
+        while !stop.is_cancelled() {
+            let pruned = Arc::clone(&store);
+            let names = blocking(move || pruned.prune_tombstones(now)).await?;
+            if names.is_empty() {
+                break;
+            }
+            touched.touch(names);
+        }
         tokio::select! {
             () = tokio::time::sleep(PRUNE_EVERY) => {}
             () = stop.cancelled() => return Ok(()),
@@ -319,8 +328,9 @@ impl Loops {
         let reserving = Arc::clone(&services.store);
         self.keep("reserve", move |stop| keep_reserve(Arc::clone(&reserving), stop));
         let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
+        let publication = Arc::clone(&services.publication);
         self.keep("history", move |stop| {
-            prune_history(Arc::clone(&store), Arc::clone(&clock), stop)
+            prune(Arc::clone(&store), Arc::clone(&clock), publication.touched().clone(), stop)
         });
     }
 

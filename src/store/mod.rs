@@ -131,6 +131,7 @@ mod snapshot;
 mod sync_runs;
 mod tables;
 mod tokens;
+mod tombstones;
 mod upstream_status;
 mod usage;
 mod verification;
