@@ -494,6 +494,7 @@ fn records_are_kept_for_a_while_after_the_last_name_of_their_namespace() {
             ("com.old".into(), looked_up(0)),
             ("com.listed".into(), looked_up(0)),
             ("com.recent".into(), looked_up(50)),
+            ("com.shown".into(), looked_up(0)),
         ],
         declarations: vec![
             (name("Com.Old/tool"), declarations.clone()),
@@ -501,6 +502,18 @@ fn records_are_kept_for_a_while_after_the_last_name_of_their_namespace() {
         ],
     };
     store.store_verification(&records, day(50)).expect("kept");
+    let version = Version::parse("1").expect("usable");
+    let record = LedgerRecord {
+        shown: Shown::Tombstone,
+        changed_at: day(50),
+        digest: Digest::of(b"x"),
+        published_at: NOW,
+        approved: Approved::any(),
+    };
+    let changes = [((name("Com.Shown/tool"), version), record)];
+    let changes = [ViewChanges { view: "default", changes: &changes }];
+    let (evaluated, events) = (Evaluated::default(), NewEvents::default());
+    store.commit_ledger(&changes, &[], &evaluated, events, day(50)).expect("committed");
     let has_names = |namespace: &str| namespace == "com.listed";
     store.prune_verification(has_names, day(10), day(100)).expect("pruned");
     let snapshot = store.snapshot().expect("a snapshot");
@@ -510,7 +523,7 @@ fn records_are_kept_for_a_while_after_the_last_name_of_their_namespace() {
         .into_iter()
         .map(|(namespace, _)| namespace)
         .collect();
-    assert_eq!(kept, ["com.listed", "com.recent"]);
+    assert_eq!(kept, ["com.listed", "com.recent", "com.shown"]);
     assert_eq!(snapshot.declarations(&name("Com.Old/tool")).expect("read"), None);
     assert!(snapshot.declarations(&name("com.older/tool")).expect("read").is_some());
 }

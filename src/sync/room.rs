@@ -5,6 +5,9 @@ use crate::model::{Bytes, Timestamp};
 /// The bytes of stored content of one upstream, if its file states none.
 pub const MAX_UPSTREAM_SIZE: u64 = 4 << 30;
 
+/// The rows of one upstream that are kept in quarantine. One that sends more of them has another shape, or is broken.
+pub const MAX_QUARANTINED: u64 = 50_000;
+
 /// The limits on the disk that content of all upstreams takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -36,6 +39,8 @@ pub enum RoomLimit {
     All,
     /// The free room of the disk.
     Disk,
+    /// The rows of the upstream in quarantine.
+    Quarantine,
 }
 
 /// The limit that left content of an upstream out.
@@ -44,7 +49,7 @@ pub struct OutOfRoom {
     pub limit: RoomLimit,
     /// The first time since content was last stored completely.
     pub since: Timestamp,
-    /// The bytes that are used, or the free bytes of the disk.
+    /// The bytes that are used, the free bytes of the disk, or the rows in quarantine.
     pub found: u64,
     pub allowed: u64,
 }
@@ -58,6 +63,7 @@ impl OutOfRoom {
             RoomLimit::Upstream => format!("{bytes} of content are stored"),
             RoomLimit::All => format!("{bytes} of content of all upstreams are stored"),
             RoomLimit::Disk => format!("{bytes} of the disk are free"),
+            RoomLimit::Quarantine => format!("{} rows are in quarantine", self.found),
         }
     }
 
@@ -69,6 +75,40 @@ impl OutOfRoom {
             RoomLimit::Upstream => format!("{bytes} (`max_size` in `[limits]` of the upstream)"),
             RoomLimit::All => format!("{bytes} (`max_size` in `[store]`)"),
             RoomLimit::Disk => format!("at least {bytes} (`min_free` in `[store]`)"),
+            RoomLimit::Quarantine => format!("{} rows", self.allowed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limit_is_named_with_its_setting_and_what_was_found() {
+        for (limit, found, allowed, words) in [
+            (
+                RoomLimit::Upstream,
+                5 << 30,
+                4 << 30,
+                "5 GiB of content are stored; 4 GiB (`max_size` in `[limits]` of the upstream)",
+            ),
+            (
+                RoomLimit::All,
+                11 << 30,
+                10 << 30,
+                "11 GiB of content of all upstreams are stored; 10 GiB (`max_size` in `[store]`)",
+            ),
+            (
+                RoomLimit::Disk,
+                100 << 20,
+                512 << 20,
+                "100 MiB of the disk are free; at least 512 MiB (`min_free` in `[store]`)",
+            ),
+            (RoomLimit::Quarantine, 50_000, 50_000, "50000 rows are in quarantine; 50000 rows"),
+        ] {
+            let reached = OutOfRoom { limit, since: Timestamp::MIN, found, allowed };
+            assert_eq!(format!("{}; {}", reached.found(), reached.allowed()), words);
         }
     }
 }

@@ -53,6 +53,7 @@ async fn upstream_beyond_its_limit_stops_no_other_and_deletions_and_denials_are_
     assert_eq!(alerts(&daemon, "size-limit").await, Vec::<Value>::new());
 
     place.upstream(&upstream.url, &format!("limits.max_size = \"1KiB\"\n{RUNS}"));
+    daemon.upstream_until("the limit applies", |upstream| upstream["maxBytes"] == 1024).await;
     for version in 2..12 {
         let row = Row::new("com.a/one", &format!("{version}.0.0"));
         upstream.put(row.published(&now()));

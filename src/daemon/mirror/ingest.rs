@@ -15,8 +15,8 @@ use crate::daemon::runtime::Clock;
 use crate::model::{Entry, Name, Timestamp};
 use crate::store::{Acceptance, Batch, Destination, Hold, Snapshot, Store, StoreError};
 use crate::sync::{
-    Change, Failure, FetchedPage, Kind, NameSize, RawPage, Row, RunReport, SyncKind, SyncRun,
-    UpstreamState, backdated_before, completed,
+    Change, Failure, FetchedPage, Kind, MAX_QUARANTINED, NameSize, OutOfRoom, RawPage, RoomLimit,
+    Row, RunReport, SyncKind, SyncRun, UpstreamState, backdated_before, completed,
 };
 
 /// A batch is committed when it has this many rows, or pages of this many bytes, or is this old. A crash repeats one
@@ -33,6 +33,8 @@ pub(super) struct Ingest<O> {
     /// The state of the upstream at the start of the sync run.
     state: UpstreamState,
     run: SyncRun,
+    /// The rows in quarantine: at the start of the sync run, and those that it adds.
+    quarantined: u64,
     /// The sizes of the names that this sync run adds to.
     sizes: BTreeMap<Name, NameSize>,
     /// True if nothing was stored at the start of the sync run: the first sync of an upstream need not
@@ -57,6 +59,7 @@ impl<O: Observer> Ingest<O> {
         let snapshot = store.snapshot()?;
         let begun_empty = snapshot.has_nothing_of(&options.upstream)?;
         let stored = snapshot.upstream(&options.upstream)?.of_source(&options.url);
+        let quarantined = snapshot.count_quarantined(&options.upstream)?;
         drop(snapshot);
         let next = stored.next_run(now, options.full, options.full_sync);
         let resumed = stored.run.as_ref() == Some(&next) && !options.dry_run;
@@ -78,6 +81,7 @@ impl<O: Observer> Ingest<O> {
             state,
             run,
             seen: Vec::new(),
+            quarantined,
             sizes: BTreeMap::new(),
             begun_empty,
             batch: BTreeMap::new(),
@@ -162,7 +166,9 @@ impl<O: Observer> Ingest<O> {
             let change = supersede_pending(change, item, committer);
             let change = self.within_limits(change, snapshot)?;
             self.run.tally.count(&change);
-            self.take(change, snapshot)?;
+            if !self.leaves_out(&change, snapshot, now)? {
+                self.take(change, snapshot)?;
+            }
         }
         Ok(page.rows.len() as u64)
     }
@@ -207,6 +213,31 @@ impl<O: Observer> Ingest<O> {
                 Change::Write { row: Row::Quarantined(row), kind: Kind::Quarantined }
             }
         })
+    }
+
+    /// Leaves a row out that would be one too many in quarantine.
+    fn leaves_out(
+        &mut self,
+        change: &Change,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let Change::Write { row: row @ Row::Quarantined(_), .. } = change else { return Ok(false) };
+        let (name, version) = row.key();
+        if snapshot.is_unsettled(&self.options.upstream, &name, &version)? {
+            return Ok(false);
+        }
+        if self.quarantined < MAX_QUARANTINED {
+            self.quarantined += 1;
+            return Ok(false);
+        }
+        let since = self.state.out_of_room.map_or(now, |before| before.since);
+        let (found, allowed) = (self.quarantined, MAX_QUARANTINED);
+        self.state.out_of_room =
+            Some(OutOfRoom { limit: RoomLimit::Quarantine, since, found, allowed });
+        self.run.left_out = true;
+        self.seen.push((name, version));
+        Ok(true)
     }
 
     fn take(&mut self, change: Change, snapshot: &Snapshot) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use super::live::Live;
 use crate::curation::QuarantinedFacts;
 use crate::model::{Entry, Name, Quarantined, Timestamp};
 use crate::store::dirty::mark_names;
-use crate::store::rows::{RowRange, of_name};
+use crate::store::rows::{RowRange, all_of, of_name};
 use crate::store::usage::{Growth, grow};
 use crate::store::{Rows, Snapshot, Store, StoreError, codec};
 use crate::sync::Row;
@@ -57,6 +57,11 @@ impl Snapshot {
             let (key, value) = row?;
             self.quarantined_row(key.value(), value.value())
         })))
+    }
+
+    /// Returns the number of rows of an upstream in quarantine.
+    pub fn count_quarantined(&self, upstream: &str) -> Result<u64, StoreError> {
+        Ok(all_of(self.tables.quarantine()?, upstream)?.count() as u64)
     }
 
     /// Returns every name with a row in quarantine.

@@ -105,7 +105,7 @@ impl Store {
                 left_out || stored.run.as_ref().filter(is_same).is_some_and(|run| run.left_out);
         }
         let limit = if left_out { room.left_out(stored.out_of_room, batch.now) } else { None };
-        state.out_of_room = limit.or(stored.out_of_room);
+        state.out_of_room = limit.or(state.out_of_room).or(stored.out_of_room);
         put_state(transaction, batch.upstream, &state, &growth)?;
         Ok(limit)
     }
