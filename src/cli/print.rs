@@ -164,7 +164,7 @@ pub(super) fn status(report: &StatusReport, json: bool) {
     ));
     let (bytes, limits) = (Bytes(report.store.bytes), report.store.limits);
     let (most, free) = (Bytes(limits.max_size), Bytes(limits.min_free));
-    out(&format!("content     {bytes} of {most}; {free} of the disk stay free"));
+    out(&format!("content     {bytes} of {most}; new content leaves {free} of the disk free"));
     if let Some(failure) = &report.store.write_failure {
         let WriteFailure { since, reason } = failure;
         out(&format!("store       cannot be written since {since}: {}", Escaped(reason)));

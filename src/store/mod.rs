@@ -94,8 +94,8 @@
 //! Up to 32 contents of an entry are kept beside the first, even when upstream goes back to the first:
 //! one of them may be pinned. Beyond that the newest one is evicted.
 //! Events go after 400 days, with the rules that only they named, and so do tombstones; the commit that removes them notes
-//! the time of the newest. Closed alerts go after 90 days. The heads of purged entries stay as long as their names: while an
-//! upstream lists one, a ledger has it, or a rule selects it. The content of an upstream is limited in bytes, and its rows
+//! the time of the newest. Closed alerts go after 90 days. The head of a purged entry stays while an upstream lists its name,
+//! a ledger has it, or a rule selects it. The content of an upstream is limited in bytes, and its rows
 //! in quarantine in number.
 //!
 //! # What will not scale

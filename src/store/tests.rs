@@ -481,6 +481,7 @@ fn records_of_packages_are_kept_for_a_while_after_the_last_entry_that_names_them
     assert_eq!(kept, [key("named"), key("recent")]);
 }
 
+/// P99.
 #[test]
 fn records_are_kept_for_a_while_after_the_last_name_of_their_namespace() {
     let store = Store::ephemeral(NOW).expect("a store");

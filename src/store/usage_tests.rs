@@ -75,11 +75,11 @@ fn with_status(name: &str, version: &str, text: &str, status: Status) -> Entry {
 /// Returns a text that packing makes hardly smaller.
 fn noise(bytes: usize) -> String {
     let mut seed: u32 = 7;
-    let mut letter = || {
+    let mut next = || {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        char::from(b'a' + u8::try_from((seed >> 24) % 26).expect("a letter"))
+        char::from(b'a' + u8::try_from((seed >> 24) % 26).expect("a character"))
     };
-    (0..bytes).map(|_| letter()).collect()
+    (0..bytes).map(|_| next()).collect()
 }
 
 fn running() -> UpstreamState {

@@ -1,9 +1,16 @@
 //! Content that fills the disk: one upstream beyond its limit stops no other, and hides and shows nothing by itself.
 
+use std::sync::Arc;
+
 use serde_json::Value;
+use vidimus::daemon::{RunOptions, SyncFailure};
+use vidimus::model::Timestamp;
+use vidimus::store::{Store, StoreError};
+use vidimus::sync::RoomLimit;
 
 use crate::support::daemon::{Daemon, Workplace};
 use crate::support::registry::{Row, now};
+use crate::support::source::{Source, minute, options, perform};
 use crate::support::upstream::Upstream;
 use crate::support::wait::eventually;
 
@@ -108,4 +115,42 @@ async fn limit_on_all_upstreams_keeps_a_first_sync_from_being_complete() {
     place.write("vidimus.toml", "");
     assert_eq!(place.run(&["sync"]).status.code(), Some(0));
     assert_eq!(place.json(&["status", "--json"])["upstreams"][0]["rows"], 1);
+}
+
+/// P97: rows that are no entries fill the quarantine, first in the first sync and then in a later one.
+#[tokio::test]
+async fn rows_beyond_the_limit_of_the_quarantine_are_left_out_and_deletions_are_applied() {
+    let store = Arc::new(Store::ephemeral(Timestamp::MIN).expect("a store"));
+    let source = Source::default();
+    let put = |row: Row| source.lock().rows.insert(row.key(), row);
+    let bad = |number: u32| {
+        let name = format!("com.bad/n{number:02}");
+        let item = format!(r#"{{"server":{{"name":"{name}","version":"1"}},"_meta":{{}}}}"#);
+        put(Row::raw(&name, "1", &item));
+    };
+    put(Row::new("com.z/one", "1.0.0"));
+    (0..4).for_each(bad);
+    let few = RunOptions { full: true, max_quarantined: 3, ..options() };
+    let sync = async |options: &RunOptions| perform(&store, &source, options, minute(0)).await;
+    let limit = |ended: Result<_, SyncFailure>| match ended {
+        Err(SyncFailure::Store(StoreError::NoRoom(reached))) => (reached.limit, reached.found),
+        ended => panic!("{ended:?}"),
+    };
+    let count = || store.snapshot().and_then(|now| now.count("official")).expect("read");
+    assert_eq!(limit(sync(&few).await), (RoomLimit::Quarantine, 3));
+    assert_eq!(count(), (1, 3), "entries and rows in quarantine");
+    let enough = RunOptions { full: true, max_quarantined: 4, ..options() };
+    sync(&enough).await.expect("accepted");
+    assert_eq!(count(), (1, 4));
+    // The same rows again are no more of them.
+    sync(&enough).await.expect("accepted");
+    bad(4);
+    put(Row::new("com.z/one", "1.0.0").status("deleted", "2026-01-02T00:00:00Z"));
+    put(Row::new("com.z/two", "1.0.0"));
+    assert_eq!(limit(sync(&enough).await), (RoomLimit::Quarantine, 4));
+    let snapshot = store.snapshot().expect("a snapshot");
+    let head = snapshot.head("official", "com.z/one", "1.0.0").expect("read").expect("kept");
+    assert_eq!(head.status.to_string(), "deleted");
+    assert_eq!(count(), (2, 4), "other content has room");
+    assert!(snapshot.verify().expect("verified").is_sound());
 }

@@ -15,8 +15,8 @@ use crate::daemon::runtime::Clock;
 use crate::model::{Entry, Name, Timestamp};
 use crate::store::{Acceptance, Batch, Destination, Hold, Snapshot, Store, StoreError};
 use crate::sync::{
-    Change, Failure, FetchedPage, Kind, MAX_QUARANTINED, NameSize, OutOfRoom, RawPage, RoomLimit,
-    Row, RunReport, SyncKind, SyncRun, UpstreamState, backdated_before, completed,
+    Change, Failure, FetchedPage, Kind, NameSize, OutOfRoom, RawPage, RoomLimit, Row, RunReport,
+    SyncKind, SyncRun, UpstreamState, backdated_before, completed,
 };
 
 /// A batch is committed when it has this many rows, or pages of this many bytes, or is this old. A crash repeats one
@@ -227,12 +227,12 @@ impl<O: Observer> Ingest<O> {
         if snapshot.is_unsettled(&self.options.upstream, &name, &version)? {
             return Ok(false);
         }
-        if self.quarantined < MAX_QUARANTINED {
+        if self.quarantined < self.options.max_quarantined {
             self.quarantined += 1;
             return Ok(false);
         }
         let since = self.state.out_of_room.map_or(now, |before| before.since);
-        let (found, allowed) = (self.quarantined, MAX_QUARANTINED);
+        let (found, allowed) = (self.quarantined, self.options.max_quarantined);
         self.state.out_of_room =
             Some(OutOfRoom { limit: RoomLimit::Quarantine, since, found, allowed });
         self.run.left_out = true;

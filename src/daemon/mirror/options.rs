@@ -8,7 +8,9 @@ use crate::config::{Origin, Trust, Upstream};
 use crate::curation::View;
 use crate::model::{FailureClass, Name, reason};
 use crate::store::StoreError;
-use crate::sync::{FetchFailure, FetchedPage, PageError, PaginationError, SafetyLimits, SyncRun};
+use crate::sync::{
+    FetchFailure, FetchedPage, MAX_QUARANTINED, PageError, PaginationError, SafetyLimits, SyncRun,
+};
 
 /// The options of one sync run.
 #[derive(Debug, Clone)]
@@ -27,6 +29,8 @@ pub struct RunOptions {
     pub safety_limits: SafetyLimits,
     /// The bytes that the stored content may take.
     pub max_size: u64,
+    /// The rows that are kept in quarantine.
+    pub max_quarantined: u64,
     /// The configured views; an entry is served if one of them shows it.
     pub views: Vec<View>,
 }
@@ -72,6 +76,7 @@ impl RunOptions {
             overlap: upstream.sync.overlap,
             safety_limits: upstream.safety_limits.clone(),
             max_size: upstream.max_size,
+            max_quarantined: MAX_QUARANTINED,
             views: views.to_vec(),
         }
     }

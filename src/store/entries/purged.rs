@@ -1,4 +1,4 @@
-//! The heads of purged entries, as long as anything is known of their names.
+//! The heads of purged entries, while anything else is known of their names.
 //!
 //! A head says if an entry that comes back has the content that it had. It is needed while the name is listed, while a
 //! view showed it within the time of tombstones, and while a rule could serve it. After that a name that comes back is a

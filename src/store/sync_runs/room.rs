@@ -89,7 +89,8 @@ impl Store {
         let used = used.map_or_else(|| count(transaction, upstream), Ok)?;
         let of_all = used.saturating_add(used_by_others(transaction, upstream)?);
         let limits = self.limits();
-        let free = self.free_bytes();
+        // Without a limit the disk itself is the limit, and the reserve what is left then.
+        let free = self.free_bytes().filter(|_| limits.min_free > 0);
         let limit = |limit, found, allowed| {
             Some(OutOfRoom { limit, since: Timestamp::MIN, found, allowed })
         };
