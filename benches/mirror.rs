@@ -55,14 +55,14 @@ async fn measure(rows: &[Generated]) {
         let upstream = Upstream::start(rows, delay).await;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (plain, plain_cpu) = timed(plain_client(&upstream)).await;
-        let (first, first_cpu) = timed(full_sync(&upstream, folder.path())).await;
+        let (first, first_cpu) = Box::pin(timed(full_sync(&upstream, folder.path()))).await;
         println!(
             "{:>3} ms to a page: plain client {plain:6.2} s ({plain_cpu:5.2} s CPU), first sync {first:6.2} s ({first_cpu:5.2} s CPU), ratio {:.2}",
             delay.as_millis(),
             first / plain,
         );
         if delay.is_zero() {
-            let (again, again_cpu) = timed(full_sync(&upstream, folder.path())).await;
+            let (again, again_cpu) = Box::pin(timed(full_sync(&upstream, folder.path()))).await;
             println!(
                 "    a full sync without changes {again:6.2} s ({again_cpu:5.2} s CPU), {:.2} of the first one's CPU",
                 again_cpu / first_cpu
@@ -111,6 +111,7 @@ async fn full_sync(upstream: &Upstream, data: &Path) {
         safety_limits: vidimus::sync::SafetyLimits::default(),
         namespaces: vidimus::model::NamespaceRules::default(),
         requests_per_hour: u32::MAX,
+        max_size: u64::MAX,
     };
     let store = Arc::new(Store::create(data, Clock::system()).expect("a store"));
     let source = open_source(&definition, &Egress::default()).expect("a client");

@@ -1,6 +1,7 @@
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::sync::Weak;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::http::HeaderMap;
@@ -19,7 +20,13 @@ pub(super) struct Peer(pub(super) IpAddr);
 pub(super) struct Rates {
     limiter: DefaultKeyedRateLimiter<IpAddr>,
     clock: DefaultClock,
+    /// True while so many clients are remembered that neighbours share a quota.
+    is_crowded: AtomicBool,
 }
+
+/// Clients that are remembered one by one, about 20 MB of them. Beyond that the networks of new clients are: one party
+/// may have more addresses than there is memory.
+const MAX_CLIENTS: usize = 200_000;
 
 /// The time between two removals of clients that are remembered and have a full quota. A removal looks at all of them,
 /// so no request makes it.
@@ -28,13 +35,18 @@ const FORGET_EVERY: Duration = Duration::from_secs(10);
 impl Rates {
     pub(super) fn per_minute(requests: u32) -> Option<Self> {
         let quota = Quota::per_minute(NonZeroU32::new(requests)?);
-        Some(Self { limiter: RateLimiter::keyed(quota), clock: DefaultClock::default() })
+        Some(Self {
+            limiter: RateLimiter::keyed(quota),
+            clock: DefaultClock::default(),
+            is_crowded: AtomicBool::new(false),
+        })
     }
 
     /// Removes clients that have a full quota.
     fn forget_idle(&self) {
         self.limiter.retain_recent();
         self.limiter.shrink_to_fit();
+        self.is_crowded.store(self.limiter.len() >= MAX_CLIENTS, Ordering::Relaxed);
     }
 
     /// Counts a request of a client.
@@ -42,7 +54,11 @@ impl Rates {
     /// # Errors
     /// Returns the time that the client has to wait.
     pub(super) fn spend(&self, client: IpAddr) -> Result<(), Duration> {
-        let allowed = self.limiter.check_key(&household(client));
+        let mut key = household(client);
+        if self.is_crowded.load(Ordering::Relaxed) {
+            key = network(key);
+        }
+        let allowed = self.limiter.check_key(&key);
         allowed.map_err(|until| until.wait_time_from(self.clock.now()))
     }
 }
@@ -62,6 +78,15 @@ pub(super) fn household(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
         address @ IpAddr::V4(_) => address,
+    }
+}
+
+/// Returns the network to count where there are too many clients: 24 bits of IPv4, and 32 of IPv6, which one provider
+/// has.
+fn network(household: IpAddr) -> IpAddr {
+    match household {
+        IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() >> 8 << 8).into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 96 << 96).into(),
     }
 }
 
@@ -131,6 +156,29 @@ mod tests {
         }
         drop(rates);
         forgetting.await.expect("it ends with the registry");
+    }
+
+    #[test]
+    fn addresses_of_one_network_do_not_fill_the_memory() {
+        let rates = Rates::per_minute(1_000_000).expect("a rate");
+        let client =
+            |number: u128| IpAddr::V6(Ipv6Addr::from_bits(0x2001_0db8 << 96 | number << 64));
+        let most = MAX_CLIENTS as u128;
+        for number in 0..most {
+            assert!(rates.spend(client(number)).is_ok());
+        }
+        assert_eq!(rates.limiter.len(), MAX_CLIENTS);
+        rates.is_crowded.store(true, Ordering::Relaxed);
+        for number in most..most + 1_000 {
+            assert!(rates.spend(client(number)).is_ok());
+        }
+        assert_eq!(rates.limiter.len(), MAX_CLIENTS, "network and first address are one key");
+        assert!(rates.spend("192.0.2.1".parse().expect("an address")).is_ok());
+        assert!(rates.spend("192.0.2.9".parse().expect("an address")).is_ok());
+        assert_eq!(rates.limiter.len(), MAX_CLIENTS + 1);
+        rates.limiter.retain_recent();
+        rates.forget_idle();
+        assert!(!rates.is_crowded.load(Ordering::Relaxed), "it ends with the crowd");
     }
 
     #[test]

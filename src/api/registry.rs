@@ -21,7 +21,7 @@ use super::request_id::RequestIds;
 use crate::catalog::{Catalogue, Form, IndexedItem, Page, Tag};
 use crate::curation::DEFAULT_VIEW;
 use crate::daemon::Services;
-use crate::model::Digest;
+use crate::model::{Digest, Timestamp};
 
 /// The header with the epoch. A mirror of this registry must make a full sync when the epoch changes.
 const EPOCH: HeaderName = HeaderName::from_static("vidimus-epoch");
@@ -133,8 +133,9 @@ impl Registry {
                 let keep = if query.search.is_none() { Keep::All } else { Keep::Nothing };
                 let next = next_link(&page, Some(limit));
                 let mut answer = view.page(&page, keep, next).respond(headers, &self.bodies)?;
-                if query.updated_since.is_some_and(|since| self.services.is_in_a_gap(since)) {
-                    answer.headers_mut().insert(RESYNC, HeaderValue::from_static("gap"));
+                let since = query.updated_since;
+                if let Some(why) = since.and_then(|since| self.needs_resync(&view, since)) {
+                    answer.headers_mut().insert(RESYNC, HeaderValue::from_static(why));
                 }
                 Ok(answer)
             }
@@ -160,6 +161,14 @@ impl Registry {
             Route::Document => Ok(self.document()),
             Route::Liveness => Ok(alive()),
         }
+    }
+
+    /// Returns why changes since a time do not lead to what is served.
+    fn needs_resync(&self, view: &View<'_>, since: Timestamp) -> Option<&'static str> {
+        if self.services.is_in_a_gap(since) {
+            return Some("gap");
+        }
+        view.catalogue.lacks_changes_since(since).then_some("pruned")
     }
 
     /// Returns the answer about a server that the view does not show. To an editor 404 says that it is gone, so a new

@@ -8,6 +8,9 @@ use super::latest::latest_of;
 use crate::curation::{ListForm, Sanitized};
 use crate::model::{Approved, Entry, Name, Official, Timestamp, Version};
 
+/// No registry served anything before.
+const END_OF_1970: Timestamp = Timestamp::from_micros(365 * 86_400 * 1_000_000);
+
 /// One published generation: an immutable value that answers every request.
 #[derive(Debug, Default)]
 pub struct Catalogue {
@@ -15,6 +18,8 @@ pub struct Catalogue {
     pub(super) tombstones: Index,
     /// The timestamp of the last change in it.
     pub(super) changed_at: Option<Timestamp>,
+    /// The time up to which tombstones were removed; `None` if it has all of them.
+    pub(super) pruned_until: Option<Timestamp>,
     pub(super) lists: ListForm,
 }
 
@@ -81,8 +86,40 @@ impl Catalogue {
             visible,
             tombstones: self.tombstones.clone(),
             changed_at: self.changed_at,
+            pruned_until: self.pruned_until,
             lists: self.lists,
         }
+    }
+
+    /// Returns this generation without the tombstones up to a time.
+    #[must_use]
+    pub fn forgetting(&self, until: Timestamp) -> Self {
+        let is_old = |item: &&IndexedItem| item.changed_at <= until;
+        let old = self.tombstones.all().iter().filter(is_old);
+        let names: BTreeSet<Name> = old.map(|item| item.name.clone()).collect();
+        let names: Vec<Name> = names.into_iter().collect();
+        let kept = names.iter().flat_map(|name| self.tombstones.named(name.as_str()));
+        let kept = kept.filter(|item| !is_old(item)).map(IndexedItem::share).collect();
+        Self {
+            visible: self.visible.clone(),
+            tombstones: self.tombstones.next(kept, &names),
+            changed_at: self.changed_at,
+            pruned_until: Some(until),
+            lists: self.lists,
+        }
+    }
+
+    /// Returns the time up to which tombstones were removed.
+    #[must_use]
+    pub const fn pruned_until(&self) -> Option<Timestamp> {
+        self.pruned_until
+    }
+
+    /// Returns true if a reader that knows what was served at this time may lack a tombstone that was removed. A reader
+    /// that knows nothing asks from 1970, and lacks none.
+    #[must_use]
+    pub fn lacks_changes_since(&self, since: Timestamp) -> bool {
+        since >= END_OF_1970 && self.pruned_until.is_some_and(|until| since < until)
     }
 
     #[must_use]

@@ -76,6 +76,7 @@ impl Draft<'_> {
         Catalogue {
             visible: before.visible.next(written.visible, &names),
             tombstones: before.tombstones.next(written.tombstones, &names),
+            pruned_until: before.pruned_until,
             changed_at: if is_changed { Some(timestamp) } else { ledger.newest() },
             lists: before.lists,
         }

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
-use crate::model::{LedgerEntry, LedgerRecord, Name, Timestamp, Version};
+use crate::model::{LedgerEntry, LedgerRecord, Name, Shown, Timestamp, Version};
 
 /// The record of every entry that was ever served, and since when. Upstream could not restore it.
 ///
-/// A record is never removed. Without it, a reader that follows `updated_since` would not learn that an
-/// entry is not served any more.
+/// The record of an entry that is not served any more is a tombstone, from which a reader that follows `updated_since`
+/// learns that. Those that the store removed, since they are too old, leave with [`Ledger::forget`].
 #[derive(Debug, Default)]
 pub struct Ledger {
     records: BTreeMap<(Name, Version), LedgerRecord>,
@@ -37,6 +37,12 @@ impl Ledger {
     pub fn set(&mut self, key: (Name, Version), record: LedgerRecord) {
         self.newest = self.newest.max(Some(record.changed_at));
         self.records.insert(key, record);
+    }
+
+    /// Removes the tombstones up to a time.
+    pub fn forget(&mut self, until: Timestamp) {
+        self.records
+            .retain(|_, record| record.shown != Shown::Tombstone || record.changed_at > until);
     }
 
     #[must_use]

@@ -11,9 +11,9 @@ use serde::Serialize;
 use super::error::CliError;
 use crate::alert::AlertReport;
 use crate::api::SyncReport;
-use crate::daemon::{PackageCounts, StatusReport, WebhookReport};
+use crate::daemon::{PackageCounts, StatusReport, UpstreamReport, WebhookReport};
 use crate::lint::{Finding, Severity};
-use crate::model::{Escaped, EscapedWhole, Timestamp, is_hidden};
+use crate::model::{Bytes, Escaped, EscapedWhole, Timestamp, is_hidden};
 use crate::store::{RecipientStatus, Verification, WriteFailure};
 use crate::sync::{Refused, SyncKind};
 
@@ -162,6 +162,9 @@ pub(super) fn status(report: &StatusReport, json: bool) {
         "generation  {generation}, {} visible",
         counted(report.visible, "entry", "entries")
     ));
+    let (bytes, limits) = (Bytes(report.store.bytes), report.store.limits);
+    let (most, free) = (Bytes(limits.max_size), Bytes(limits.min_free));
+    out(&format!("content     {bytes} of {most}; new content leaves {free} of the disk free"));
     if let Some(failure) = &report.store.write_failure {
         let WriteFailure { since, reason } = failure;
         out(&format!("store       cannot be written since {since}: {}", Escaped(reason)));
@@ -188,43 +191,7 @@ pub(super) fn status(report: &StatusReport, json: bool) {
         out(&format!("ownership   namespaces looked up: {}", counts.join(", ")));
     }
     package_counts(report.packages);
-    let when = |at: Option<Timestamp>| at.map_or("never".to_owned(), |at| at.to_string());
-    for upstream in &report.upstreams {
-        let state = if upstream.enabled { "" } else { " (disabled)" };
-        out(&format!("upstream    {}{state} at {}", upstream.id, Escaped(&upstream.url)));
-        out(&format!("  rows           {}, {} in quarantine", upstream.rows, upstream.quarantined));
-        if let Some(activity) = &upstream.activity {
-            out(&format!(
-                "  running        {} in {}",
-                counted(activity.rows, "row", "rows"),
-                counted(activity.pages, "page", "pages")
-            ));
-        }
-        out(&format!("  last attempt   {}", when(upstream.last_attempt)));
-        out(&format!("  last success   {}", when(upstream.last_success)));
-        out(&format!("  full sync      {}", when(upstream.last_full_sync)));
-        out(&format!("  watermark      {}", when(upstream.watermark)));
-        if let Some(Refused { times, at }) = upstream.refused {
-            out(&format!(
-                "  incremental    refused {}, last {at}; after 3 each run is a full sync, for one `full_sync`",
-                counted(times.into(), "time", "times")
-            ));
-        }
-        if let Some(on_hold) = &upstream.on_hold {
-            out(&format!(
-                "  on hold        {} as {}@{}",
-                counted(on_hold.set.rows, "row", "rows"),
-                upstream.id,
-                on_hold.id
-            ));
-        }
-        if let Some(failure) = &upstream.last_failure {
-            out(&format!("  last failure   {}: {}", failure.at, Escaped(&failure.reason)));
-        }
-        if upstream.next_attempt.is_some() {
-            out(&format!("  next attempt   {}", when(upstream.next_attempt)));
-        }
-    }
+    report.upstreams.iter().for_each(upstream_status);
     for WebhookReport { status, waiting, dead_letters } in &report.webhooks {
         let RecipientStatus { recipient, history } = status;
         let url = &recipient.url;
@@ -243,6 +210,50 @@ pub(super) fn status(report: &StatusReport, json: bool) {
         let state = if report.is_open() { String::new() } else { format!(" ({})", state.as_str()) };
         let (kind, subject) = (alert.kind(), Escaped(&alert.identity.subject));
         out(&format!("alert       {id}  {kind} {subject}{state}"));
+    }
+}
+
+/// Returns a time, in words.
+fn when(at: Option<Timestamp>) -> String {
+    at.map_or("never".to_owned(), |at| at.to_string())
+}
+
+fn upstream_status(upstream: &UpstreamReport) {
+    let state = if upstream.enabled { "" } else { " (disabled)" };
+    out(&format!("upstream    {}{state} at {}", upstream.id, Escaped(&upstream.url)));
+    out(&format!("  rows           {}, {} in quarantine", upstream.rows, upstream.quarantined));
+    let (bytes, most) = (Bytes(upstream.bytes), Bytes(upstream.max_bytes));
+    out(&format!("  size           {bytes} of {most}"));
+    if let Some(activity) = &upstream.activity {
+        out(&format!(
+            "  running        {} in {}",
+            counted(activity.rows, "row", "rows"),
+            counted(activity.pages, "page", "pages")
+        ));
+    }
+    out(&format!("  last attempt   {}", when(upstream.last_attempt)));
+    out(&format!("  last success   {}", when(upstream.last_success)));
+    out(&format!("  full sync      {}", when(upstream.last_full_sync)));
+    out(&format!("  watermark      {}", when(upstream.watermark)));
+    if let Some(Refused { times, at }) = upstream.refused {
+        out(&format!(
+            "  incremental    refused {}, last {at}; after 3 each run is a full sync, for one `full_sync`",
+            counted(times.into(), "time", "times")
+        ));
+    }
+    if let Some(on_hold) = &upstream.on_hold {
+        out(&format!(
+            "  on hold        {} as {}@{}",
+            counted(on_hold.set.rows, "row", "rows"),
+            upstream.id,
+            on_hold.id
+        ));
+    }
+    if let Some(failure) = &upstream.last_failure {
+        out(&format!("  last failure   {}: {}", failure.at, Escaped(&failure.reason)));
+    }
+    if upstream.next_attempt.is_some() {
+        out(&format!("  next attempt   {}", when(upstream.next_attempt)));
     }
 }
 

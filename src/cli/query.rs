@@ -8,12 +8,16 @@ use crate::store::{Store, StoreError, Verification};
 
 pub(super) async fn status(settings: Settings, json: bool) -> Result<Exit, CliError> {
     let report: StatusReport = match Target::open(&settings)? {
-        Target::Store(offline) => crate::daemon::status(
-            &offline.store.snapshot()?,
-            &offline.current_policy,
-            &offline.upstreams,
-            offline.clock.now(),
-        )?,
+        Target::Store(offline) => {
+            let mut report = crate::daemon::status(
+                &offline.store.snapshot()?,
+                &offline.current_policy,
+                &offline.upstreams,
+                offline.clock.now(),
+            )?;
+            report.store.limits = settings.disk;
+            report
+        }
         Target::Daemon(operator) => operator.get(&["status"], &[]).await?,
     };
     print::status(&report, json);

@@ -80,7 +80,7 @@ pub(super) async fn run_daemon(
         // Refused files must leave nothing behind, so they are refused before a store is made.
         first_overlays(&settings, &upstreams, shift.now())?;
     }
-    let store = Store::create(&settings.data, shift.now())?;
+    let store = Store::create(&settings.data, shift.now())?.limited(settings.disk);
     let clock = clock_of(&store)?.shifted(shift);
     wait_until_settled(&settings.overlays).await;
     let overlays = match overlays(&settings, &upstreams, &store, clock.now(), true) {

@@ -47,7 +47,7 @@ async fn here(
     full: bool,
     dry_run: bool,
 ) -> Result<SyncReport, CliError> {
-    let (clock, store) = (Arc::new(clock_of(&store)?), Arc::new(store));
+    let (clock, store) = (Arc::new(clock_of(&store)?), Arc::new(store.limited(settings.disk)));
     if !dry_run {
         retry_quarantine(&store, &clock)?;
     }

@@ -5,15 +5,16 @@ use std::time::Duration;
 use url::Url;
 
 use super::advisories::{AdvisoryFeed, read_feeds};
-use super::fields::{EGRESS, LOOKALIKES, PACKAGE_URLS, SETTINGS, TRACKS};
+use super::fields::{EGRESS, LOOKALIKES, PACKAGE_URLS, SETTINGS, STORE, TRACKS};
 use super::ownership::OwnershipSettings;
 use super::public::Public;
 use super::views::read_views;
 use super::webhooks::{Webhook, read_webhooks};
 use crate::curation::{DEFAULT_VIEW, PackageUrls, View};
-use crate::lint::{Fields, Finding, Reader, Source, duration, parse_toml};
+use crate::lint::{Fields, Finding, Reader, Source, duration, parse_toml, size};
 use crate::model::Name;
 use crate::overlay::Terms;
+use crate::sync::DiskLimits;
 
 /// The locations of files and addresses. Each is set by a flag, a `VIDIMUS_…` variable,
 /// `vidimus.toml` or a default, in this order.
@@ -71,6 +72,8 @@ pub struct Settings {
     pub expiry_alerts: Vec<u64>,
     pub egress: Egress,
     pub public: Public,
+    /// The limits on the disk that content of all upstreams takes.
+    pub disk: DiskLimits,
     pub ownership: OwnershipSettings,
     /// True if names that resemble a protected name are withheld from wildcard approvals until a review.
     pub withhold: bool,
@@ -138,6 +141,7 @@ impl Default for Settings {
             expiry_alerts: vec![30, 7, 1],
             egress: Egress::default(),
             public: Public::default(),
+            disk: DiskLimits::default(),
             ownership: OwnershipSettings::default(),
             withhold: true,
             ready_requires_store: false,
@@ -240,6 +244,7 @@ impl Settings {
         }
         self.views = read_views(reader, fields.get("views"));
         self.public.take(reader, fields);
+        self.disk(reader, fields);
         self.ownership.take(reader, fields);
         self.package_urls(reader, fields);
         // A registry that is asked about packages may also be named by them.
@@ -267,6 +272,17 @@ impl Settings {
             if let Some(days) = days {
                 *term = Duration::from_secs(days * 24 * 60 * 60);
             }
+        }
+    }
+
+    fn disk(&mut self, reader: &mut Reader, fields: &Fields<'_>) {
+        let Some(node) = fields.get("store") else { return };
+        let Some(store) = reader.mapping(node, &STORE) else { return };
+        for (key, bytes) in
+            [("max_size", &mut self.disk.max_size), ("min_free", &mut self.disk.min_free)]
+        {
+            let read = store.get(key).and_then(|node| reader.parsed(node, size));
+            *bytes = read.unwrap_or(*bytes);
         }
     }
 

@@ -9,9 +9,9 @@ use url::Url;
 use super::fields::{NAMESPACES, REQUESTS, SAFETY_LIMITS, SYNC, UPSTREAM};
 use super::folder;
 use crate::curation::UpstreamPolicy;
-use crate::lint::{Fields, Finding, Node, Reader, Source, duration, has_errors, parse_toml};
+use crate::lint::{Fields, Finding, Node, Reader, Source, duration, has_errors, parse_toml, size};
 use crate::model::{NamespacePattern, NamespaceRules, is_loopback};
-use crate::sync::SafetyLimits;
+use crate::sync::{MAX_UPSTREAM_SIZE, SafetyLimits};
 
 /// The configuration of one upstream. Its id is the file's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Upstream {
     pub namespaces: NamespaceRules,
     /// Further requests wait.
     pub requests_per_hour: u32,
+    /// The bytes of its stored content; new content beyond them is left out.
+    pub max_size: u64,
 }
 
 /// The source of entries.
@@ -198,6 +200,7 @@ fn upstream(reader: &mut Reader, fields: &Fields<'_>, source: &Arc<Source>) -> O
     let path = |reader: &mut Reader, key| {
         fields.get(key).and_then(|node| reader.text(node)).map(PathBuf::from)
     };
+    let limits = limits(reader, fields);
     let trust = [("internal", Trust::Internal), ("external", Trust::External)];
     Some(Upstream {
         id: id?,
@@ -220,7 +223,8 @@ fn upstream(reader: &mut Reader, fields: &Fields<'_>, source: &Arc<Source>) -> O
         sync: sync(reader, fields),
         safety_limits: safety_limits(reader, fields),
         namespaces: namespaces(reader, fields),
-        requests_per_hour: requests_per_hour(reader, fields),
+        requests_per_hour: limits.0,
+        max_size: limits.1,
     })
 }
 
@@ -251,14 +255,17 @@ fn sync(reader: &mut Reader, fields: &Fields<'_>) -> SyncSettings {
     sync
 }
 
-fn requests_per_hour(reader: &mut Reader, fields: &Fields<'_>) -> u32 {
+/// Returns the requests of an hour, and the bytes of content.
+fn limits(reader: &mut Reader, fields: &Fields<'_>) -> (u32, u64) {
     /// Twenty full syncs of today's size.
-    const DEFAULT: u32 = 20_000;
-    let requests = fields
-        .get("limits")
-        .and_then(|node| reader.mapping(node, &REQUESTS))
-        .and_then(|fields| reader.integer(fields.get("requests_per_hour")?, 1..=10_000_000));
-    requests.and_then(|requests| u32::try_from(requests).ok()).unwrap_or(DEFAULT)
+    const REQUESTS_PER_HOUR: u32 = 20_000;
+    let limits = fields.get("limits").and_then(|node| reader.mapping(node, &REQUESTS));
+    let Some(limits) = limits else { return (REQUESTS_PER_HOUR, MAX_UPSTREAM_SIZE) };
+    let requests = limits.get("requests_per_hour");
+    let requests = requests.and_then(|node| reader.integer(node, 1..=10_000_000));
+    let requests = requests.and_then(|requests| u32::try_from(requests).ok());
+    let max_size = limits.get("max_size").and_then(|node| reader.parsed(node, size));
+    (requests.unwrap_or(REQUESTS_PER_HOUR), max_size.unwrap_or(MAX_UPSTREAM_SIZE))
 }
 
 fn namespaces(reader: &mut Reader, fields: &Fields<'_>) -> NamespaceRules {

@@ -11,16 +11,16 @@ use super::effects::log_rule_effects;
 use super::files::{Look, watch_files};
 use super::mirror::{Followers, complete_facts, retry_quarantine};
 use super::notify::Notify;
-use super::policy::{LOOK_WITHIN, Watcher, from_disk, report_overlays, watch_expiry};
+use super::policy::{LOOK_WITHIN, Policy, Watcher, from_disk, report_overlays, watch_expiry};
 use super::publish::{self, enforce_denials, publish};
 use super::runtime::{
-    Clock, Supervisor, blocking, report_pressure, run_on_own_thread, watch_folder,
+    Clock, Feed, Supervisor, blocking, report_pressure, run_on_own_thread, watch_folder,
 };
 use super::screening::{self, screen};
 use super::verification::{self, Service, verify};
 use super::{DaemonError, Services};
 use crate::config::{Upstream, read_advisories, read_evidence};
-use crate::model::reason;
+use crate::model::{Name, reason};
 use crate::overlay::NamePattern;
 use crate::remote::OwnershipSources;
 use crate::store::{Store, StoreError};
@@ -180,18 +180,35 @@ async fn keep_reserve(store: Arc<Store>, stop: CancellationToken) -> Result<(), 
     }
 }
 
-/// Removes events that are too old, at the start and once a day, until `stop`.
+/// Removes events and tombstones that are too old, and what was purged of names that are gone, at the start and once a day, until `stop`.
 ///
 /// # Errors
 /// When the store cannot be read or written.
-async fn prune_history(
+async fn prune(
     store: Arc<Store>,
     clock: Arc<Clock>,
+    policy: Arc<Policy>,
+    touched: Feed,
     stop: CancellationToken,
 ) -> Result<(), StoreError> {
     loop {
         let (pruned, now) = (Arc::clone(&store), clock.now());
         blocking(move || pruned.prune_history(now)).await?;
+        while !stop.is_cancelled() {
+            let pruned = Arc::clone(&store);
+            let names = blocking(move || pruned.prune_tombstones(now)).await?;
+            if names.is_empty() {
+                break;
+            }
+            touched.touch(names);
+        }
+        while !stop.is_cancelled() {
+            let (pruned, policy) = (Arc::clone(&store), policy.current());
+            let has_rule = move |name: &Name| !policy.set.rules_for(name).is_silent();
+            if blocking(move || pruned.prune_purged(has_rule, now)).await? == 0 {
+                break;
+            }
+        }
         tokio::select! {
             () = tokio::time::sleep(PRUNE_EVERY) => {}
             () = stop.cancelled() => return Ok(()),
@@ -319,8 +336,11 @@ impl Loops {
         let reserving = Arc::clone(&services.store);
         self.keep("reserve", move |stop| keep_reserve(Arc::clone(&reserving), stop));
         let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
+        let (publication, policy) =
+            (Arc::clone(&services.publication), Arc::clone(&services.policy));
         self.keep("history", move |stop| {
-            prune_history(Arc::clone(&store), Arc::clone(&clock), stop)
+            let touched = publication.touched().clone();
+            prune(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&policy), touched, stop)
         });
     }
 

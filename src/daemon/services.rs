@@ -284,6 +284,7 @@ impl Services {
         let mut report = status(&snapshot, &self.current_policy(), &definitions, self.clock.now())?;
         let published = self.published();
         report.running = true;
+        report.store.limits = self.settings.disk;
         if let Some(failure) = self.store.write_failure() {
             report.alerts.push(store_alert(&failure, self.clock.now()));
             report.store.write_failure = Some(failure);

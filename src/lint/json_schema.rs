@@ -12,11 +12,12 @@ use super::{Field, FileFormat, Kind, Language, Node, Source, Table, parse_toml, 
 const DRAFT: &str = "http://json-schema.org/draft-07/schema#";
 
 /// The kinds that are texts of one shape, each with its pattern.
-const SHAPES: [(&str, &str); 8] = [
+const SHAPES: [(&str, &str); 9] = [
     ("path", r"\S"),
     ("address", ":[0-9]+$"),
     ("date", "^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt].*)?$"),
     ("duration", "^[0-9]+(ms|s|m|h|d)$"),
+    ("size", "^[0-9]+(KiB|MiB|GiB|TiB)$"),
     ("URL", "^[Hh][Tt][Tt][Pp][Ss]?:"),
     ("digest", "^sha256:[0-9a-f]{64}$"),
     ("name", "^[^/*]+/[^/*]+$"),

@@ -101,7 +101,7 @@ pub struct Quarantined {
     pub name: String,
     pub version: String,
     pub reason: String,
-    /// The exact bytes of the item.
+    /// The exact bytes of the item; of a large one the beginning, with its size and digest.
     pub item: Box<str>,
 }
 
@@ -142,8 +142,18 @@ impl Quarantined {
             Some(identity) => (identity.name.to_string(), identity.version.to_string()),
             None => (String::new(), Digest::of(item.get().as_bytes()).to_string()),
         };
-        Self { name, version, reason: invalid.to_string(), item: item.get().into() }
+        Self { name, version, reason: invalid.to_string(), item: bounded(item.get()) }
     }
+}
+
+/// Returns the bytes of an item that are kept: no entry is larger, so the rest shows nothing more.
+fn bounded(item: &str) -> Box<str> {
+    if item.len() <= MAX_ENTRY_BYTES {
+        return item.into();
+    }
+    let beginning = &item[..item.floor_char_boundary(MAX_ENTRY_BYTES)];
+    let (size, digest) = (item.len(), Digest::of(item.as_bytes()));
+    format!("{beginning}… (the beginning of {size} bytes with the digest {digest})").into()
 }
 
 /// Returns true if an item's official status is `deleted`, as far as that can be read in an invalid
@@ -313,6 +323,22 @@ mod tests {
         format!(
             r#"{{"server":{{"name":"a.b/c","version":"1"}},"_meta":{{"{OFFICIAL_META}":{block}}}}}"#
         )
+    }
+
+    #[test]
+    fn item_that_is_larger_than_an_entry_is_kept_in_part_with_its_size_and_digest() {
+        let read = |end: &str| {
+            let text = format!("{{\"server\": \"{}{end}\"}}", "é".repeat(MAX_ENTRY_BYTES));
+            let item: Box<RawValue> = serde_json::from_str(&text).expect("JSON");
+            Entry::read(&item, Timestamp::MIN).expect_err("too large").item
+        };
+        let item = read("a");
+        assert!(
+            item.len() < MAX_ENTRY_BYTES + 200 && item.contains("524303 bytes"),
+            "{}",
+            &item[item.len() - 200..]
+        );
+        assert_ne!(item, read("b"), "its end counts");
     }
 
     #[test]

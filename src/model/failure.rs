@@ -15,6 +15,8 @@ pub enum FailureClass {
     /// The pages do not form a finite list.
     Pagination,
     Store,
+    /// A limit left new content out.
+    Room,
     Stopped,
     Panic,
 }
@@ -27,6 +29,7 @@ impl fmt::Display for FailureClass {
             Self::Page => "a page cannot be decoded",
             Self::Pagination => "the pages do not form a finite list",
             Self::Store => "the store cannot be read or written",
+            Self::Room => "a limit left new content out",
             Self::Stopped => "the run was stopped",
             Self::Panic => "a bug in vidimus",
         })

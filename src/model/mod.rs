@@ -6,6 +6,7 @@
 //! a fallible constructor; code that has one need not check it again.
 
 mod access;
+mod bytes;
 mod characters;
 mod damage;
 mod difference;
@@ -34,6 +35,7 @@ mod version;
 mod wellformed;
 
 pub use access::{Actor, BadTokenName, Denied, Role, TokenName, TokenRecord, authenticate};
+pub use bytes::Bytes;
 pub use characters::is_unseen;
 pub use damage::Damage;
 pub use difference::{FIRST_CHANGES, all_changes, changed_members};

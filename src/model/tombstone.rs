@@ -21,8 +21,14 @@ impl<'a> TombstoneStub<'a> {
     /// Returns the received digest that a mirror computes of it.
     #[must_use]
     pub fn received(&self) -> Digest {
+        Digest::of(self.json().as_bytes())
+    }
+
+    /// Returns its canonical JSON.
+    #[must_use]
+    pub fn json(&self) -> String {
         // Three texts: writing to memory cannot fail.
-        Digest::of(&serde_json_canonicalizer::to_vec(self).unwrap_or_default())
+        serde_json_canonicalizer::to_string(self).unwrap_or_default()
     }
 }
 

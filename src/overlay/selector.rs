@@ -67,6 +67,19 @@ impl NamePattern {
         }
     }
 
+    /// Returns true if it selects names of this namespace and not of all, whatever the case.
+    #[must_use]
+    pub fn concerns(&self, namespace: &str) -> bool {
+        match self {
+            Self::Any => false,
+            Self::Exact(name) => name.namespace().eq_ignore_ascii_case(namespace),
+            Self::Namespace(of) => of.eq_ignore_ascii_case(namespace),
+            Self::Below(above) => {
+                is_within(&namespace.to_ascii_lowercase(), &above.to_ascii_lowercase())
+            }
+        }
+    }
+
     /// Returns true if it selects every name that the other pattern can select.
     #[must_use]
     pub fn includes(&self, other: &Self) -> bool {

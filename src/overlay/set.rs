@@ -87,6 +87,13 @@ impl OverlaySet {
         self.owners.rule(namespace)
     }
 
+    /// Returns true if a rule concerns names of a namespace, and not all names alike.
+    #[must_use]
+    pub fn concerns(&self, namespace: &str) -> bool {
+        self.ownership_rule(namespace).is_some()
+            || self.rules.iter().any(|rule| rule.name.concerns(namespace))
+    }
+
     /// Returns the ownership pins of a namespace.
     #[must_use]
     pub fn pins(&self, namespace: &str) -> &Pins {

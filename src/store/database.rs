@@ -12,6 +12,7 @@ use super::meta::{begin, initialise, raise_newest_timestamp};
 use super::reserve::Reserve;
 use super::{Snapshot, StoreError};
 use crate::model::Timestamp;
+use crate::sync::DiskLimits;
 
 /// redb's own default is 1 GiB; the heads of 100,000 entries fit in this.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
@@ -26,6 +27,7 @@ pub struct Store {
     reopen: Reopen,
     health: Health,
     reserve: Reserve,
+    limits: DiskLimits,
     packer: Mutex<Packer>,
     unpackers: Arc<Unpackers>,
     pub(super) advised: Arc<Advised>,
@@ -64,15 +66,30 @@ impl Store {
         now: Timestamp,
     ) -> Result<Self, StoreError> {
         initialise(&database, path, now)?;
-        Ok(Self {
+        let store = Self {
             database: RwLock::new(Some(database)),
             reopen,
             health: Health::default(),
             reserve: Reserve::default(),
+            limits: DiskLimits::default(),
             packer: Mutex::new(Packer::new()?),
             unpackers: Arc::new(Unpackers::new()?),
             advised: Arc::default(),
-        })
+        };
+        // A disk that cannot be written counts them with the next write.
+        let _ = store.count_once(now);
+        Ok(store)
+    }
+
+    /// Returns the store with other limits on the content of upstreams.
+    #[must_use]
+    pub fn limited(self, limits: DiskLimits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// Returns the limits on the content of upstreams.
+    pub(super) const fn limits(&self) -> DiskLimits {
+        self.limits
     }
 
     /// Returns the store of a file that was opened, without a reserve and never opened again.
@@ -193,6 +210,11 @@ impl Store {
         }
         let taken = admitted?;
         self.write(now, change).inspect_err(|_| self.reserve.return_content(taken))
+    }
+
+    /// Returns the bytes that are free on the disk of the store; `None` if they are not known.
+    pub(super) fn free_bytes(&self) -> Option<u64> {
+        self.reserve.free_bytes()
     }
 
     /// Makes the reserve of disk space if it is absent or was given up. It may write 64 MiB.

@@ -4,6 +4,7 @@ use redb::{DatabaseError, StorageError};
 use thiserror::Error;
 
 use crate::model::Damage;
+use crate::sync::OutOfRoom;
 
 /// The reason why the store cannot be used, or the damage in it.
 #[derive(Debug, Error)]
@@ -44,6 +45,8 @@ pub enum StoreError {
          data folder has twice the room of the reserve: 128 MiB, less on a small disk"
     )]
     NoReserve,
+    #[error("new content of the upstream is left out: {}; allowed: {}", .0.found(), .0.allowed())]
+    NoRoom(OutOfRoom),
     #[error("{0}")]
     Damaged(Damage),
 }

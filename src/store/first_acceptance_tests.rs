@@ -60,7 +60,15 @@ impl Mirror {
 
     fn commit(&self, destination: Destination, rows: &[Row], now: &str) {
         let now = at(now);
-        let batch = Batch { upstream: "official", rows, destination, state: None, seen: None, now };
+        let batch = Batch {
+            upstream: "official",
+            rows,
+            destination,
+            state: None,
+            seen: None,
+            max_size: u64::MAX,
+            now,
+        };
         self.0.commit(&batch).expect("committed");
     }
 

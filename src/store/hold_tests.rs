@@ -18,6 +18,7 @@ fn hold_rows(store: &Store, rows: &[Row]) {
         destination: Destination::Staged,
         state: Some(&state),
         seen: None,
+        max_size: u64::MAX,
         now: NOW,
     };
     store.commit(&batch).expect("staged");
@@ -94,6 +95,7 @@ fn row_that_is_released_while_a_run_waits_for_acceptance_does_not_go_on_hold_aga
         destination: Destination::Staged,
         state: Some(&state),
         seen: None,
+        max_size: u64::MAX,
         now: NOW,
     };
     store.commit(&batch).expect("staged");
@@ -171,6 +173,7 @@ fn fetch_by_name_accepts_nothing_that_is_on_hold_or_was_discarded() {
         destination: Destination::LiveUnlessPresent,
         state: None,
         seen: None,
+        max_size: u64::MAX,
         now: NOW,
     };
     store.commit(&batch).expect("committed");

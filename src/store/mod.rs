@@ -93,9 +93,10 @@
 //! # What grows
 //! Up to 32 contents of an entry are kept beside the first, even when upstream goes back to the first:
 //! one of them may be pinned. Beyond that the newest one is evicted.
-//! Events go after 400 days, with the rules that only they named.
-//! Markers of purged entries stay, since a name that comes back after years is still the same
-//! name; a million of them are 100 MB. Closed alerts go after 90 days.
+//! Events go after 400 days, with the rules that only they named, and so do tombstones; the commit that removes them notes
+//! the time of the newest. Closed alerts go after 90 days. The head of a purged entry stays while an upstream lists its name,
+//! a ledger has it, or a rule selects it. The content of an upstream is limited in bytes, and its rows
+//! in quarantine in number.
 //!
 //! # What will not scale
 //! A name's versions are read by a range over its key, one upstream after another; dozens of
@@ -132,7 +133,9 @@ mod snapshot;
 mod sync_runs;
 mod tables;
 mod tokens;
+mod tombstones;
 mod upstream_status;
+mod usage;
 mod verification;
 mod verify;
 
@@ -174,3 +177,5 @@ mod history_tests;
 mod hold_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod usage_tests;

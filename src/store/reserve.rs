@@ -10,7 +10,7 @@ use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use rustix::fs::{FallocateFlags, fallocate};
+use rustix::fs::{FallocateFlags, fallocate, statvfs};
 use rustix::io::Errno;
 
 use super::StoreError;
@@ -87,6 +87,13 @@ impl Reserve {
         let Some(path) = &self.path else { return };
         // The file may have no room for it either; then a restart gives the share again.
         let _ = write_left(path, left);
+    }
+
+    /// Returns the bytes that are free on the disk of the folder; `None` if the system does not say.
+    pub(super) fn free_bytes(&self) -> Option<u64> {
+        let folder = self.path.as_ref()?.parent()?;
+        let disk = statvfs(folder).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
     /// Cuts the file if the error is a lack of space.

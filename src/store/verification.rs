@@ -49,8 +49,8 @@ impl Store {
         })
     }
 
-    /// Removes the records of namespaces for which `has_names` is false and that were last looked up before a time, and
-    /// the declarations of their names.
+    /// Removes the records of namespaces for which `has_names` is false, of which no view showed a name within the time of
+    /// tombstones, and that were last looked up before a time; and the declarations of their names.
     ///
     /// # Errors
     /// When the file cannot be read or written.
@@ -71,14 +71,18 @@ impl Store {
         if old.is_empty() {
             return Ok(());
         }
+        let namespace_of =
+            |name: &str| name.split_once('/').map(|(namespace, _)| namespace.to_ascii_lowercase());
+        for name in snapshot.names_in_ledgers()? {
+            if let Some(namespace) = namespace_of(&name) {
+                old.remove(&namespace);
+            }
+        }
         self.write(now, |transaction| {
             let mut verifications = transaction.open_table(VERIFICATIONS)?;
             for namespace in &old {
                 verifications.remove(namespace.as_str())?;
             }
-            let namespace_of = |name: &str| {
-                name.split_once('/').map(|(namespace, _)| namespace.to_ascii_lowercase())
-            };
             let is_kept = |name: &str| namespace_of(name).is_none_or(|found| !old.contains(&found));
             transaction.open_table(DECLARATIONS)?.retain(|name, _| is_kept(name))?;
             Ok(())

@@ -38,11 +38,14 @@ impl Verification {
         self.problem_count == 0
     }
 
-    fn problem(&mut self, what: &str, key: (&str, &str, &str)) {
+    fn problem(&mut self, what: &str, (first, name, version): (&str, &str, &str)) {
+        self.list(format!("{what}: {first} {}@{}", Escaped(name), Escaped(version)));
+    }
+
+    fn list(&mut self, problem: String) {
         self.problem_count += 1;
         if self.problems.len() < MAX_LISTED {
-            let (first, name, version) = key;
-            self.problems.push(format!("{what}: {first} {}@{}", Escaped(name), Escaped(version)));
+            self.problems.push(problem);
         }
     }
 }
@@ -59,6 +62,7 @@ impl Snapshot {
         self.verify_bodies(&mut found)?;
         self.verify_quarantine(&mut found)?;
         self.verify_staged(&mut found)?;
+        self.verify_sums(&mut found)?;
         self.verify_ledger(&mut found)?;
         self.verify_words(&mut found)?;
         self.verify_advisories(&mut found)?;
@@ -184,6 +188,20 @@ impl Snapshot {
         }
         [found.staged, found.on_hold, found.rewritten] = counts;
         self.verify_contents(found)
+    }
+
+    /// Counts the rows of each upstream again.
+    fn verify_sums(&self, found: &mut Verification) -> Result<(), StoreError> {
+        for upstream in self.known_upstreams()? {
+            // A damaged state is found elsewhere.
+            let sum = self.upstream(upstream).ok().and_then(|state| state.bytes);
+            let counted = self.count_bytes(upstream)?;
+            if let Some(sum) = sum.filter(|sum| *sum != counted) {
+                found
+                    .list(format!("{sum} bytes are noted for {counted} of the rows of {upstream}"));
+            }
+        }
+        Ok(())
     }
 
     fn verify_contents(&self, found: &mut Verification) -> Result<(), StoreError> {

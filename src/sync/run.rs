@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::backdated::{Backdated, BackdatedRun, remember};
 use super::recent::RecentChanges;
 use super::refused::{Refused, is_definite_refusal};
+use super::room::OutOfRoom;
 use super::source::FetchFailure;
 use super::{ChangeSet, Epoch, EpochState, Tally};
 use crate::model::{FailureClass, Status, Timestamp};
@@ -71,6 +72,12 @@ pub struct UpstreamState {
     /// The change set on hold.
     #[serde(default)]
     pub on_hold: Option<ChangeSet>,
+    /// The bytes of its rows, changed in the commits that change the rows; `None` in a state of an earlier release.
+    #[serde(default)]
+    pub bytes: Option<u64>,
+    /// The limit that left out content of the last run.
+    #[serde(default)]
+    pub out_of_room: Option<OutOfRoom>,
     /// The unfinished run; after a restart it resumes from its cursor.
     pub run: Option<SyncRun>,
 }
@@ -133,7 +140,7 @@ pub struct SyncRun {
     /// True if the last page was read, so that only acceptance is left.
     #[serde(default)]
     pub all_read: bool,
-    /// True if new content was left out, because the disk is full: the run counts for deletions only.
+    /// True if new content was left out, since there was no room for it: the run counts for deletions only.
     #[serde(default)]
     pub left_out: bool,
     /// True if a part of the upstream could not be read: the run counts no absence.
@@ -296,6 +303,8 @@ impl UpstreamState {
                 SyncKind::Incremental { .. } => None,
             },
             on_hold: self.on_hold.clone(),
+            bytes: self.bytes,
+            out_of_room: None,
             first_attempt: self.first_attempt,
             last_attempt: self.last_attempt,
             last_success: Some(now),

@@ -253,7 +253,7 @@ fn normalized(demo: &Demo, text: &str) -> String {
         })
         .map(|line| match line.strip_prefix("generation  ").and_then(|rest| rest.split_once(',')) {
             Some((_, rest)) => format!("generation  N,{rest}"),
-            None => without_ages(line),
+            None => without_ages(&without_size(line)),
         })
         .collect();
     text.split_inclusive(['\n', ' '])
@@ -262,6 +262,20 @@ fn normalized(demo: &Demo, text: &str) -> String {
             piece.replacen(word, &normalized_word(word), 1)
         })
         .collect()
+}
+
+/// Replaces the size of what is stored: facts may follow their entries.
+fn without_size(line: &str) -> String {
+    let is_size = line.starts_with("content ") || line.starts_with("  size ");
+    match line.split_once(" KiB of ").filter(|_| is_size) {
+        Some((before, rest)) => {
+            format!(
+                "{}SIZE of {rest}",
+                before.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.')
+            )
+        }
+        None => line.to_owned(),
+    }
 }
 
 /// Replaces the ages and the remaining time of an item that waits.

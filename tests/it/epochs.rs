@@ -13,6 +13,7 @@ use crate::support::daemon::{Daemon, Workplace};
 use crate::support::registry::Row;
 use crate::support::source::{Source, sync_at};
 use crate::support::upstream::Upstream;
+use crate::support::wait::eventually;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -133,4 +134,53 @@ async fn changes_of_the_time_between_a_copy_and_its_return_ask_for_a_resync() {
         assert_eq!(asked(&daemon, since).await, wanted, "{since}");
     }
     assert_eq!(daemon.get("/v0.1/servers").await.header("vidimus-resync"), "");
+}
+
+/// P98: a follower that was away for more than 400 days would keep for good what nobody serves any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_from_before_removed_tombstones_ask_for_a_resync() {
+    let rows = ["com.example/one", "com.example/two"].map(|name| Row::new(name, "1.0.0"));
+    let upstream = Upstream::start(rows).await;
+    let place = Workplace::new(&upstream.url);
+    place.approve("com.example/*");
+    place.set_clock("2026-06-01T00:00:00Z");
+    let changes = async |daemon: &Daemon, since: &str| {
+        let answer = daemon.get(&format!("/v0.1/servers?updated_since={since}")).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        (answer.items(), answer.header("vidimus-resync").to_owned())
+    };
+    let both = ["com.example/one@1.0.0", "com.example/two@1.0.0"];
+    let before = "2026-05-01T00:00:00Z";
+    let mut daemon = place.start().await;
+    daemon.lists(&both).await;
+    place.overlay("denied.yaml", "servers: [{name: com.example/two, approval: {state: denied}}]\n");
+    daemon.lists(&both[..1]).await;
+    eventually("a tombstone", async || (changes(&daemon, before).await.0 == both).then_some(()))
+        .await;
+    daemon.kill();
+    drop(daemon);
+    place.set_clock("2027-07-01T00:00:00Z");
+    let mut daemon = place.start().await;
+    daemon.lists(&both[..1]).await;
+    assert_eq!(
+        changes(&daemon, before).await,
+        (both.map(String::from).to_vec(), String::new()),
+        "395 days"
+    );
+    daemon.kill();
+    drop(daemon);
+    place.set_clock("2027-07-10T00:00:00Z");
+    let daemon = place.start().await;
+    daemon.lists(&both[..1]).await;
+    let left = vec![both[0].to_owned()];
+    eventually("the tombstone is removed", async || {
+        let answer = changes(&daemon, before).await;
+        // The header comes with the first answer that lacks it.
+        let is_asked = answer.1 == "pruned";
+        assert_eq!(answer.0 == left, is_asked, "{answer:?}");
+        is_asked.then_some(())
+    })
+    .await;
+    assert_eq!(changes(&daemon, "1970-01-01T00:00:00Z").await, (left, String::new()));
+    assert_eq!(changes(&daemon, "2027-07-10T00:00:01Z").await.1, "");
 }

@@ -16,7 +16,7 @@ async fn denials_and_deletions_take_effect_on_a_full_disk_and_after_a_restart_on
     if !place.mount(24) {
         return skipped("a folder cannot have a disk of its own here");
     }
-    place.write("vidimus.toml", "ready_requires_store = true\n");
+    place.write("vidimus.toml", "ready_requires_store = true\nstore.min_free = \"0MiB\"\n");
     place.approve("com.a/*");
     let mut daemon = place.start().await;
     daemon.serves(30).await;

@@ -60,6 +60,7 @@ mod scans;
 mod schemas;
 mod servable;
 mod serving;
+mod size_limits;
 mod socket;
 mod stories;
 mod support;

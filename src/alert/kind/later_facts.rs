@@ -1,7 +1,7 @@
 use super::{AlertKind, Facts};
 
 /// The facts of the other kinds, in the order of their discriminants.
-pub(super) const LATER_FACTS: [Facts; 38] = [
+pub(super) const LATER_FACTS: [Facts; 39] = [
     Facts {
         kind: AlertKind::LoginUnregistered,
         word: "login-unregistered",
@@ -190,6 +190,14 @@ pub(super) const LATER_FACTS: [Facts; 38] = [
         word: "shrunk",
         meaning: "Full syncs miss at least 3 rows and 3 % of the stored rows of the upstream.",
         remedy: "Ask the operator of the upstream if the rows were removed on purpose.",
+    },
+    Facts {
+        kind: AlertKind::SizeLimit,
+        word: "size-limit",
+        meaning: "New content of the upstream is left out: what is stored of it, or of all upstreams, has reached its limit, the \
+            disk has too little free room, or 50,000 rows of it are in quarantine. What is served stays, and deletions are applied.",
+        remedy: "Find out why the upstream grew, with `vidimus status`; then raise `max_size` in `[limits]` of its file, or in \
+            `[store]` of `vidimus.toml`, or make room on the disk. The next sync run brings what was left out.",
     },
     Facts {
         kind: AlertKind::Stale,

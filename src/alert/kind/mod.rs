@@ -67,6 +67,7 @@ pub enum AlertKind {
     Shadowed,
     SharedHost,
     Shrunk,
+    SizeLimit,
     Stale,
     StarterActive,
     StatusChanged,

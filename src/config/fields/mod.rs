@@ -18,7 +18,7 @@ pub(super) use ownership::{
     PROVENANCE_REQUIRE, PROVENANCE_TIER, PROVENANCE_TIERS,
 };
 pub(super) use public::{LIMITS, TLS};
-pub(super) use settings::{EGRESS, LOOKALIKES, PACKAGE_URLS, SETTINGS, TRACKS};
+pub(super) use settings::{EGRESS, LOOKALIKES, PACKAGE_URLS, SETTINGS, STORE, TRACKS};
 pub(super) use upstream::{NAMESPACES, REQUESTS, SAFETY_LIMITS, SYNC, UPSTREAM};
 pub(super) use views::VIEW;
 pub(super) use webhooks::WEBHOOK;
@@ -34,6 +34,7 @@ const VIDIMUS: FileFormat = FileFormat {
         &SETTINGS,
         &TLS,
         &LIMITS,
+        &STORE,
         &TRACKS,
         &VIEW,
         &OWNERSHIP,

@@ -1,4 +1,4 @@
-use crate::lint::{Field, Table};
+use crate::lint::{Field, SIZE, Table};
 
 pub(in crate::config) const SETTINGS: Table = Table {
     heading: "Top level",
@@ -121,6 +121,7 @@ pub(in crate::config) const SETTINGS: Table = Table {
         .example("[60, 14, 2]"),
         Field::new("tls", "table", "The certificate and the key: see `[tls]`."),
         Field::new("limits", "table", "Limits of the registry: see `[limits]`."),
+        Field::new("store", "table", "Limits of the store: see `[store]`."),
         Field::new("tracks", "table", "The terms of approvals: see `[tracks]`."),
         Field::new("views", "list of tables", "Further registries: see `[[views]]`."),
         Field::new("ownership", "table", "The verification of owners: see `[ownership]`."),
@@ -156,6 +157,31 @@ pub(in crate::config) const TRACKS: Table = Table {
             .default("90")
             .allowed("1 to 3660")
             .example("30"),
+    ],
+    planned: &[],
+};
+
+pub(in crate::config) const STORE: Table = Table {
+    heading: "[store]",
+    intro: "How much of the disk the content of upstreams may take. New content beyond a limit is left out, with an \
+            alert; what is served stays, and deletions, denials, decisions and alerts are stored in any case. \
+            [Operations](operations.md#room-on-the-disk) says what to do when a limit is reached.",
+    opening: "[store]\n",
+    fields: &[
+        Field::new("max_size", "size", "The size of the stored content of all upstreams.")
+            .unit("KiB, MiB, GiB, TiB")
+            .default("\"10GiB\"")
+            .allowed(SIZE)
+            .example("\"20GiB\""),
+        Field::new(
+            "min_free",
+            "size",
+            "The room that new content leaves free on the disk of the folder `data`.",
+        )
+        .unit("KiB, MiB, GiB, TiB")
+        .default("\"512MiB\"")
+        .allowed(SIZE)
+        .example("\"2GiB\""),
     ],
     planned: &[],
 };

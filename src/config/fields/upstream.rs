@@ -1,4 +1,4 @@
-use crate::lint::{Field, Table};
+use crate::lint::{Field, SIZE, Table};
 
 pub(in crate::config) const UPSTREAM: Table = Table {
     heading: "Top level",
@@ -70,7 +70,7 @@ pub(in crate::config) const UPSTREAM: Table = Table {
             .default("false")
             .allowed("`true` or `false`")
             .example("false"),
-        Field::new("limits", "table", "The budget of requests: see `[limits]`."),
+        Field::new("limits", "table", "The budget of requests and the size of its content: see `[limits]`."),
         Field::new("namespaces", "table", "The names it may be authoritative for: see `[namespaces]`."),
         Field::new("sync", "table", "The schedule of sync runs: see `[sync]`."),
         Field::new(
@@ -86,15 +86,27 @@ pub(in crate::config) const REQUESTS: Table = Table {
     heading: "[limits]",
     intro: "",
     opening: "[limits]\n",
-    fields: &[Field::new(
-        "requests_per_hour",
-        "integer",
-        "The budget of requests; further ones wait. The requests of an hour may come at once.",
-    )
-    .unit("requests per hour")
-    .default("20000")
-    .allowed("1 to 10000000")
-    .example("5000")],
+    fields: &[
+        Field::new(
+            "requests_per_hour",
+            "integer",
+            "The budget of requests; further ones wait. The requests of an hour may come at once.",
+        )
+        .unit("requests per hour")
+        .default("20000")
+        .allowed("1 to 10000000")
+        .example("5000"),
+        Field::new(
+            "max_size",
+            "size",
+            "The size of the stored content of the upstream. New content beyond it is left out, with an alert; what is \
+             served stays, and deletions are applied.",
+        )
+        .unit("KiB, MiB, GiB, TiB")
+        .default("\"4GiB\"")
+        .allowed(SIZE)
+        .example("\"8GiB\""),
+    ],
     planned: &[],
 };
 

@@ -7,7 +7,7 @@ use crate::config::{Origin, Upstream};
 use crate::curation::{
     Dossier, DossierRow, EntryEvaluation, Evidence as Gated, PolicySnapshot, Screening, evaluate,
 };
-use crate::model::{Digest, Name, Quarantined, Timestamp, Version, changed_members};
+use crate::model::{Digest, FailureClass, Name, Quarantined, Timestamp, Version, changed_members};
 use crate::store::{Snapshot, StoreError};
 use crate::sync::UpstreamState;
 
@@ -138,7 +138,14 @@ fn of_state(state: &UpstreamState, upstream: &Upstream, now: Timestamp) -> Vec<R
 fn of_runs(state: &UpstreamState, upstream: &Upstream, now: Timestamp) -> Vec<ReportedAlert> {
     let id = &upstream.id;
     let mut seen = Vec::new();
-    if let Some(failure) = &state.last_failure {
+    if let Some(limit) = &state.out_of_room {
+        let figures = vec![Figure::Limit { found: limit.found(), allowed: limit.allowed() }];
+        let left_out = ReportedAlert::new(AlertKind::SizeLimit, id, []).since(Some(limit.since));
+        seen.push(ReportedAlert { figures, ..left_out });
+    }
+    // That a limit left content out has an alert of its own.
+    let failure = state.last_failure.as_ref().filter(|failure| failure.class != FailureClass::Room);
+    if let Some(failure) = failure {
         let item = Evidence::SyncFailure { class: failure.class };
         let failing = ReportedAlert::new(AlertKind::UpstreamFailing, id, [item]);
         let figures = vec![Figure::Reason { text: failure.reason.clone() }];
@@ -344,6 +351,7 @@ mod tests {
             safety_limits: SafetyLimits::default(),
             namespaces: NamespaceRules::default(),
             requests_per_hour: 1,
+            max_size: u64::MAX,
         }
     }
 
@@ -365,6 +373,7 @@ mod tests {
                 destination: Destination::Live,
                 state: None,
                 seen: None,
+                max_size: u64::MAX,
                 now: Timestamp::from_micros(1),
             };
             store.commit(&batch).expect("committed");

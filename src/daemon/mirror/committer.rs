@@ -35,6 +35,8 @@ pub(super) struct Target<O> {
     pub(super) clock: Arc<Clock>,
     pub(super) upstream: String,
     pub(super) destination: Destination,
+    /// The bytes that the content of the upstream may take.
+    pub(super) max_size: u64,
     pub(super) observer: Arc<O>,
 }
 
@@ -81,6 +83,7 @@ fn commit_all<O: Observer>(
             destination: target.destination,
             state: Some(&state),
             seen: seen.as_ref().map(|(seq, keys)| Seen { seq: *seq, keys }),
+            max_size: target.max_size,
             now: target.clock.now(),
         })?;
         if target.destination == Destination::Live {

@@ -15,12 +15,14 @@ use crate::daemon::runtime::Clock;
 use crate::model::{Entry, Name, Timestamp};
 use crate::store::{Acceptance, Batch, Destination, Hold, Snapshot, Store, StoreError};
 use crate::sync::{
-    Change, Failure, FetchedPage, Kind, NameSize, RawPage, Row, RunReport, SyncKind, SyncRun,
-    UpstreamState, backdated_before, completed,
+    Change, Failure, FetchedPage, Kind, NameSize, OutOfRoom, RawPage, RoomLimit, Row, RunReport,
+    SyncKind, SyncRun, UpstreamState, backdated_before, completed,
 };
 
-/// A batch is committed when it has this many rows, or is this old. A crash repeats one batch.
+/// A batch is committed when it has this many rows, or pages of this many bytes, or is this old. A crash repeats one
+/// batch.
 const BATCH_ROWS: u64 = 2_000;
+const BATCH_BYTES: usize = 32 * 1024 * 1024;
 const BATCH_AGE: Duration = Duration::from_millis(500);
 
 /// Validates the rows of a sync run and commits them; runs where blocking is allowed.
@@ -31,6 +33,8 @@ pub(super) struct Ingest<O> {
     /// The state of the upstream at the start of the sync run.
     state: UpstreamState,
     run: SyncRun,
+    /// The rows in quarantine: at the start of the sync run, and those that it adds.
+    quarantined: u64,
     /// The sizes of the names that this sync run adds to.
     sizes: BTreeMap<Name, NameSize>,
     /// True if nothing was stored at the start of the sync run: the first sync of an upstream need not
@@ -55,6 +59,7 @@ impl<O: Observer> Ingest<O> {
         let snapshot = store.snapshot()?;
         let begun_empty = snapshot.has_nothing_of(&options.upstream)?;
         let stored = snapshot.upstream(&options.upstream)?.of_source(&options.url);
+        let quarantined = snapshot.count_quarantined(&options.upstream)?;
         drop(snapshot);
         let next = stored.next_run(now, options.full, options.full_sync);
         let resumed = stored.run.as_ref() == Some(&next) && !options.dry_run;
@@ -76,6 +81,7 @@ impl<O: Observer> Ingest<O> {
             state,
             run,
             seen: Vec::new(),
+            quarantined,
             sizes: BTreeMap::new(),
             begun_empty,
             batch: BTreeMap::new(),
@@ -94,7 +100,7 @@ impl<O: Observer> Ingest<O> {
     ) -> Result<(), SyncFailure> {
         std::thread::scope(|scope| {
             let mut committer = Committer::start(scope, self.target());
-            let (mut since, mut pages_read, mut rows) = (Instant::now(), 0, 0);
+            let (mut since, mut pages_read, mut rows, mut bytes) = (Instant::now(), 0, 0, 0);
             let mut snapshot: Option<Snapshot> = None;
             while let Some(fetched) = next_page(&mut pages, &mut snapshot) {
                 pages_read += 1;
@@ -103,16 +109,17 @@ impl<O: Observer> Ingest<O> {
                     None => self.store.snapshot()?,
                 };
                 rows += self.add_page(&at, &committer, &fetched)?;
+                bytes += fetched.page.body.len();
                 snapshot = Some(at);
                 self.run.all_read = fetched.next_cursor.is_none();
                 self.run.cursor = fetched.next_cursor;
                 self.observer.progress(&self.run);
-                if rows >= BATCH_ROWS || since.elapsed() >= BATCH_AGE {
+                if rows >= BATCH_ROWS || bytes >= BATCH_BYTES || since.elapsed() >= BATCH_AGE {
                     snapshot = None;
                     if !self.flush(&mut committer) {
                         return Ok(committer.finish()?);
                     }
-                    (since, pages_read, rows) = (Instant::now(), 0, 0);
+                    (since, pages_read, rows, bytes) = (Instant::now(), 0, 0, 0);
                 }
             }
             if pages_read > 0 {
@@ -129,6 +136,7 @@ impl<O: Observer> Ingest<O> {
             clock: Arc::clone(&self.clock),
             upstream: self.options.upstream.clone(),
             destination: if live { Destination::Live } else { Destination::Staged },
+            max_size: self.options.max_size,
             observer: Arc::clone(&self.observer),
         }
     }
@@ -158,7 +166,9 @@ impl<O: Observer> Ingest<O> {
             let change = supersede_pending(change, item, committer);
             let change = self.within_limits(change, snapshot)?;
             self.run.tally.count(&change);
-            self.take(change, snapshot)?;
+            if !self.leaves_out(&change, snapshot, now)? {
+                self.take(change, snapshot)?;
+            }
         }
         Ok(page.rows.len() as u64)
     }
@@ -203,6 +213,31 @@ impl<O: Observer> Ingest<O> {
                 Change::Write { row: Row::Quarantined(row), kind: Kind::Quarantined }
             }
         })
+    }
+
+    /// Leaves a row out that would be one too many in quarantine.
+    fn leaves_out(
+        &mut self,
+        change: &Change,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let Change::Write { row: row @ Row::Quarantined(_), .. } = change else { return Ok(false) };
+        let (name, version) = row.key();
+        if snapshot.is_unsettled(&self.options.upstream, &name, &version)? {
+            return Ok(false);
+        }
+        if self.quarantined < self.options.max_quarantined {
+            self.quarantined += 1;
+            return Ok(false);
+        }
+        let since = self.state.out_of_room.map_or(now, |before| before.since);
+        let (found, allowed) = (self.quarantined, self.options.max_quarantined);
+        self.state.out_of_room =
+            Some(OutOfRoom { limit: RoomLimit::Quarantine, since, found, allowed });
+        self.run.left_out = true;
+        self.seen.push((name, version));
+        Ok(true)
     }
 
     fn take(&mut self, change: Change, snapshot: &Snapshot) -> Result<(), StoreError> {
@@ -270,11 +305,14 @@ impl<O: Observer> Ingest<O> {
         let whole = UpstreamState { recent, ..whole };
         let stored = self.store.snapshot()?.upstream(upstream)?;
         let left_out = stored.run.is_some_and(|run| run.left_out);
+        let out_of_room = stored.out_of_room.filter(|_| left_out);
         let whole = if left_out { self.state.without_content(whole) } else { whole };
+        let whole = UpstreamState { out_of_room, ..whole };
         let state = if hold.exceeded.is_empty() && hold.rows.is_empty() {
             whole.clone()
         } else {
-            self.state.partly_accepted(whole.clone(), hold.all)
+            let partly = self.state.partly_accepted(whole.clone(), hold.all);
+            UpstreamState { out_of_room, ..partly }
         };
         // A run that left content out is tried again soon, so it counts no absence; what could not be read is not absent.
         let complete = self.run.sees_all() && !left_out;
@@ -292,7 +330,7 @@ impl<O: Observer> Ingest<O> {
         self.observer.touched(touched);
         if left_out {
             // The run counts for what it hides, and the content is asked for again.
-            return Err(StoreError::NoReserve.into());
+            return Err(out_of_room.map_or(StoreError::NoReserve, StoreError::NoRoom).into());
         }
         report.full_sync_at = state.epoch.second_at();
         report.on_hold = hold.exceeded.iter().map(ToString::to_string).collect();
@@ -326,6 +364,7 @@ pub(super) fn record_failure(
         destination: Destination::Live,
         state: Some(&state),
         seen: None,
+        max_size: u64::MAX,
         now,
     })
 }

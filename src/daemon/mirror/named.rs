@@ -13,7 +13,7 @@ use super::rows::{classify_row, names};
 use crate::daemon::runtime::{blocking, try_blocking};
 use crate::model::{Escaped, Name};
 use crate::store::{Batch, Destination, StoreError};
-use crate::sync::{Change, FetchedPage, PageSource, RawPage, Row};
+use crate::sync::{Change, FetchedPage, MAX_UPSTREAM_SIZE, PageSource, RawPage, Row};
 
 const AT_ONCE: usize = 4;
 /// The wait before failed names are fetched again; doubled each time.
@@ -181,7 +181,9 @@ fn keep(
         }
     }
     drop(snapshot);
-    let limits = mirror.definition(upstream).map(|definition| definition.safety_limits);
+    let definition = mirror.definition(upstream);
+    let max_size = definition.as_ref().map_or(MAX_UPSTREAM_SIZE, |known| known.max_size);
+    let limits = definition.map(|definition| definition.safety_limits);
     if !is_first_sync && limits.is_some_and(|limits| rows.len() as u64 > limits.name_growth) {
         // The next sync run judges them.
         return Ok(());
@@ -193,6 +195,7 @@ fn keep(
         destination,
         state: None,
         seen: None,
+        max_size,
         now,
     })?;
     mirror.ports.touched(names(&rows));

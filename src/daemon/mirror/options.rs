@@ -8,7 +8,9 @@ use crate::config::{Origin, Trust, Upstream};
 use crate::curation::View;
 use crate::model::{FailureClass, Name, reason};
 use crate::store::StoreError;
-use crate::sync::{FetchFailure, FetchedPage, PageError, PaginationError, SafetyLimits, SyncRun};
+use crate::sync::{
+    FetchFailure, FetchedPage, MAX_QUARANTINED, PageError, PaginationError, SafetyLimits, SyncRun,
+};
 
 /// The options of one sync run.
 #[derive(Debug, Clone)]
@@ -25,6 +27,10 @@ pub struct RunOptions {
     pub full_sync: Duration,
     pub overlap: Duration,
     pub safety_limits: SafetyLimits,
+    /// The bytes that the stored content may take.
+    pub max_size: u64,
+    /// The rows that are kept in quarantine.
+    pub max_quarantined: u64,
     /// The configured views; an entry is served if one of them shows it.
     pub views: Vec<View>,
 }
@@ -69,6 +75,8 @@ impl RunOptions {
             full_sync: upstream.sync.full_sync,
             overlap: upstream.sync.overlap,
             safety_limits: upstream.safety_limits.clone(),
+            max_size: upstream.max_size,
+            max_quarantined: MAX_QUARANTINED,
             views: views.to_vec(),
         }
     }
@@ -88,6 +96,7 @@ impl SyncFailure {
             Self::Fetch(_) => FailureClass::Fetch,
             Self::Page(_) => FailureClass::Page,
             Self::Pagination(_) | Self::Replaced | Self::TwoStores => FailureClass::Pagination,
+            Self::Store(StoreError::NoRoom(_)) => FailureClass::Room,
             Self::Store(_) => FailureClass::Store,
             Self::Stopped => FailureClass::Stopped,
             Self::Panicked(_) => FailureClass::Panic,

@@ -100,6 +100,7 @@ mod tests {
                 destination: Destination::Live,
                 state: Some(&state),
                 seen: None,
+                max_size: u64::MAX,
                 now: at,
             };
             store.commit(&batch).expect("committed");

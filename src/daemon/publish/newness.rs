@@ -132,6 +132,7 @@ servers:
                 destination: Destination::Live,
                 state: Some(state),
                 seen: None,
+                max_size: u64::MAX,
                 now,
             };
             store.commit(&batch).expect("committed");

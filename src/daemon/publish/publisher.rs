@@ -58,7 +58,11 @@ impl Publisher {
             let records: Result<Vec<LedgerEntry>, StoreError> =
                 snapshot.ledger(&view.name)?.collect();
             let ledger = Ledger::new(records?);
-            let catalogue = Arc::new(Catalogue::listing(view.lists));
+            let mut catalogue = Catalogue::listing(view.lists);
+            if let Some(until) = snapshot.pruned_until(&view.name)? {
+                catalogue = catalogue.forgetting(until);
+            }
+            let catalogue = Arc::new(catalogue);
             views.push(ViewState { name: view.name.clone(), ledger, catalogue });
         }
         let mut names = snapshot.names()?;
@@ -83,6 +87,7 @@ impl Publisher {
         let begun = Instant::now();
         let snapshot = self.publication.store.snapshot()?;
         self.resolve(&snapshot)?;
+        self.forget(&snapshot)?;
         let (names, silent) = self.select(work, &snapshot)?;
         let Self { publication, views, open_alerts, .. } = self;
         let namespace = &publication.settings.namespace;
@@ -193,6 +198,19 @@ impl Publisher {
             }
         }
         self.uncertain.clear();
+        Ok(())
+    }
+
+    /// Removes the tombstones that the store has removed. The generation without them knows that it lacks them.
+    fn forget(&mut self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        for view in &mut self.views {
+            let pruned = snapshot.pruned_until(&view.name)?;
+            if let Some(until) = pruned.filter(|_| pruned > view.catalogue.pruned_until()) {
+                view.ledger.forget(until);
+                view.catalogue = Arc::new(view.catalogue.forgetting(until));
+                self.is_current = false;
+            }
+        }
         Ok(())
     }
 

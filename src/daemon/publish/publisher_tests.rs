@@ -333,6 +333,7 @@ fn served_entry_whose_row_became_unreadable_stays_and_raises_an_alert() {
         destination: Destination::Live,
         state: None,
         seen: None,
+        max_size: u64::MAX,
         now: now(),
     };
     publication.store.commit(&batch).expect("committed");

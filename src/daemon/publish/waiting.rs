@@ -133,6 +133,7 @@ mod tests {
             destination: Destination::Live,
             state: Some(&state),
             seen: None,
+            max_size: u64::MAX,
             now: minute(0),
         };
         store.commit(&batch).expect("committed");

@@ -88,6 +88,11 @@ pub struct UpstreamReport {
     pub enabled: bool,
     pub rows: u64,
     pub quarantined: u64,
+    /// The bytes of its stored content, and those that it may take.
+    #[serde(default)]
+    pub bytes: u64,
+    #[serde(default)]
+    pub max_bytes: u64,
     pub last_attempt: Option<Timestamp>,
     pub last_success: Option<Timestamp>,
     pub last_full_sync: Option<Timestamp>,
@@ -150,7 +155,7 @@ pub fn status(
             .filter(|alert| !alert.is_resolved())
             .map(AlertReport::from)
             .collect(),
-        store: StoreReport::default(),
+        store: StoreReport { bytes: snapshot.bytes_of_upstreams()?, ..StoreReport::default() },
         overlays: OverlayReport {
             state: if current_policy.overlays.refused { "refused" } else { "good" }.into(),
             rules: current_policy.set.rules().len() as u64,
@@ -191,6 +196,8 @@ fn upstream_report(snapshot: &Snapshot, upstream: &Upstream) -> Result<UpstreamR
         enabled: upstream.enabled,
         rows,
         quarantined,
+        bytes: state.bytes.unwrap_or_default(),
+        max_bytes: upstream.max_size,
         last_attempt: state.last_attempt,
         last_success: state.last_success,
         last_full_sync: state.last_full_sync,

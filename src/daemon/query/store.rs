@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::{AlertKind, AlertReport, Figure, ReportedAlert};
 use crate::model::Timestamp;
 use crate::store::WriteFailure;
+use crate::sync::DiskLimits;
 
 /// The health of the store, as this process knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -10,6 +11,12 @@ pub struct StoreReport {
     /// The failure of the last write; absent if it succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write_failure: Option<WriteFailure>,
+    /// The bytes of the stored content of all upstreams, also of those without a file.
+    #[serde(default)]
+    pub bytes: u64,
+    /// The limits on them.
+    #[serde(default)]
+    pub limits: DiskLimits,
 }
 
 /// Returns the alert about a store that cannot be written. It is kept in memory, since the store cannot keep it.

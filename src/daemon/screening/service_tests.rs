@@ -147,6 +147,7 @@ fn put(store: &Store, upstream: &str, rows: &[Row], last_full_sync: Option<Times
         destination: Destination::Live,
         state: Some(&state),
         seen: None,
+        max_size: u64::MAX,
         now: now(),
     };
     store.commit(&batch).expect("committed");

@@ -356,13 +356,16 @@ impl Driver {
         self.state.names(namespace).any(|name| !overlays.rules_for(name).is_silent())
     }
 
-    /// Removes the records of namespaces that have no name for long, once a day.
+    /// Removes the records of namespaces that have no name and no rule for long, once a day.
     fn prune(&mut self, now: Timestamp) -> Result<(), StoreError> {
         if self.pruned.is_some_and(|at| now.since(at) < PRUNE_EVERY) {
             return Ok(());
         }
         self.pruned = Some(now);
-        let has_names = |namespace: &str| self.state.names(namespace).next().is_some();
+        let set = &self.current_policy.set;
+        let has_names = |namespace: &str| {
+            self.state.names(namespace).next().is_some() || set.concerns(namespace)
+        };
         self.service.store.prune_verification(has_names, now.minus(KEPT), now)
     }
 

@@ -5,6 +5,7 @@
 //! missing or of other rules are computed from the body when they are read; `refresh_facts` writes
 //! them, a batch at a time.
 
+use std::collections::BTreeMap;
 use std::iter::Peekable;
 
 use redb::{AccessGuard, ReadableTable, WriteTransaction};
@@ -15,6 +16,7 @@ use crate::model::{Digest, Name, Timestamp, Version};
 use crate::store::codec::{self, KeptFacts, StagedParts, after_contents};
 use crate::store::rows::{RowRange, after, of_name};
 use crate::store::tables::{BODIES, Bytes, FACTS, META, REWRITTEN};
+use crate::store::usage::{Growth, grow};
 use crate::store::{Rows, Snapshot, Store, StoreError};
 
 /// Maximum facts that one batch computes, and maximum contents that it reads.
@@ -72,14 +74,19 @@ impl Store {
             return Ok(next);
         }
         self.write(now, |transaction| {
+            let mut grown: BTreeMap<&str, Growth> = BTreeMap::new();
             let contents = transaction.open_table(if from.others { REWRITTEN } else { BODIES })?;
             let mut facts = transaction.open_table(FACTS)?;
             for Due { key: (upstream, name, content), value, facts: computed } in &due {
                 let key = (upstream.as_str(), name.as_str(), content.as_str());
                 // Another content may have arrived in the meantime.
                 if contents.get(key)?.is_some_and(|now| now.value() == value.as_slice()) {
-                    facts.insert(key, computed.as_slice())?;
+                    grown.entry(upstream).or_default().insert(&mut facts, key, computed)?;
                 }
+            }
+            drop((contents, facts));
+            for (upstream, growth) in &grown {
+                grow(transaction, upstream, growth)?;
             }
             if next.is_none() {
                 complete(transaction)?;

@@ -9,6 +9,7 @@ use crate::store::tables::{
     ABSENCES, BODIES, FACTS, HEADS, PURGED, QUARANTINE, REWRITTEN, Row as RowKey, UPSTREAMS,
     WriteTable,
 };
+use crate::store::usage::{Counted, Growth};
 use crate::store::{Store, StoreError};
 use crate::sync::{
     Absence, Arrival, FirstAcceptance, Miss, Placement, Rewrite, Row, SafetyLimits, UpstreamState,
@@ -18,11 +19,11 @@ use crate::sync::{
 /// The live tables of one upstream, in one transaction.
 pub(in crate::store) struct Live<'t> {
     pub(in crate::store) upstream: &'t str,
-    pub(in crate::store) heads: WriteTable<'t, RowKey>,
-    bodies: WriteTable<'t, RowKey>,
-    pub(in crate::store) quarantine: WriteTable<'t, RowKey>,
-    facts: WriteTable<'t, RowKey>,
-    rewritten: WriteTable<'t, RowKey>,
+    pub(in crate::store) heads: Counted<'t>,
+    bodies: Counted<'t>,
+    pub(in crate::store) quarantine: Counted<'t>,
+    facts: Counted<'t>,
+    rewritten: Counted<'t>,
     purged: WriteTable<'t, RowKey>,
     pub(in crate::store) absences: WriteTable<'t, RowKey>,
     packer: MutexGuard<'t, Packer>,
@@ -42,9 +43,10 @@ impl<'t> Live<'t> {
         transaction: &'t WriteTransaction,
         upstream: &'t str,
         now: Timestamp,
+        growth: &'t Growth,
     ) -> Result<Self, StoreError> {
-        let quarantine = transaction.open_table(QUARANTINE)?;
-        let rewritten = transaction.open_table(REWRITTEN)?;
+        let quarantine = Counted::open(transaction, QUARANTINE, growth)?;
+        let rewritten = Counted::open(transaction, REWRITTEN, growth)?;
         let purged = transaction.open_table(PURGED)?;
         let absences = transaction.open_table(ABSENCES)?;
         Ok(Self {
@@ -53,13 +55,13 @@ impl<'t> Live<'t> {
                 && rewritten.is_empty()?
                 && purged.is_empty()?
                 && absences.is_empty()?),
-            heads: transaction.open_table(HEADS)?,
-            bodies: transaction.open_table(BODIES)?,
+            heads: Counted::open(transaction, HEADS, growth)?,
+            bodies: Counted::open(transaction, BODIES, growth)?,
             quarantine,
             rewritten,
             purged,
             absences,
-            facts: transaction.open_table(FACTS)?,
+            facts: Counted::open(transaction, FACTS, growth)?,
             packer: store.packer(),
             unpackers: store.unpackers(),
             owes_facts: false,
@@ -126,6 +128,12 @@ impl<'t> Live<'t> {
         Ok(stored.is_none_or(|head| head.contentless || is_deleted(head)))
     }
 
+    /// Returns the head that is stored under the key of a row.
+    pub(in crate::store) fn head_of(&self, row: &Row) -> Result<Option<Head>, StoreError> {
+        let (name, version) = row.key();
+        self.head(&name, &version)
+    }
+
     fn head(&self, name: &str, version: &str) -> Result<Option<Head>, StoreError> {
         let value = self.heads.get((self.upstream, name, version))?;
         Ok(value.and_then(|value| codec::read_head(value.value())))
@@ -157,14 +165,14 @@ impl<'t> Live<'t> {
         let accepted = self.accepted;
         match rewrite(&Arrival { sent, stored, purged, same_content, is_stub, accepted }) {
             Rewrite::KeepFirst { head } => {
-                self.heads.insert(key, codec::head(&head).as_slice())?;
+                self.heads.insert(key, &codec::head(&head))?;
                 self.other_content(name, version, &sent, body)?;
             }
             Rewrite::Delete { head } => {
-                self.heads.insert(key, codec::head(&head).as_slice())?;
+                self.heads.insert(key, &codec::head(&head))?;
             }
             Rewrite::Store { head, forget_purged, is_new } => {
-                self.heads.insert(key, codec::head(&head).as_slice())?;
+                self.heads.insert(key, &codec::head(&head))?;
                 self.bodies.insert(key, body)?;
                 if !same_content {
                     self.first_facts(key, body, stored.is_some())?;
@@ -181,7 +189,7 @@ impl<'t> Live<'t> {
                 if let Some(between) = between {
                     self.other_content(name, version, &displaced, &between)?;
                 }
-                self.heads.insert(key, codec::head(&head).as_slice())?;
+                self.heads.insert(key, &codec::head(&head))?;
                 self.bodies.insert(key, body)?;
                 self.first_facts(key, body, true)?;
                 self.purged.remove(key)?;
@@ -221,8 +229,8 @@ impl<'t> Live<'t> {
         let key = codec::content_key(version, &content);
         let value = codec::staged_entry(&codec::head(&Head { first_seen, ..*sent }), body);
         let key = (self.upstream, name, key.as_str());
-        self.rewritten.insert(key, value.as_slice())?;
-        self.facts.insert(key, facts_of(&server).as_slice())?;
+        self.rewritten.insert(key, &value)?;
+        self.facts.insert(key, &facts_of(&server))?;
         self.has_rare_rows = true;
         Ok(())
     }
@@ -260,7 +268,7 @@ impl<'t> Live<'t> {
         let damaged =
             || StoreError::damaged("an entry to be stored", format!("{}@{}", key.1, key.2));
         let (server, _) = self.unpackers.unpack(body).ok_or_else(damaged)?;
-        self.facts.insert(key, facts_of(&server).as_slice())?;
+        self.facts.insert(key, &facts_of(&server))?;
         Ok(())
     }
 
@@ -268,8 +276,8 @@ impl<'t> Live<'t> {
     fn forget_contents(&mut self, name: &str, version: &str) -> Result<(), StoreError> {
         let end = after_contents(version);
         let range = (self.upstream, name, version)..(self.upstream, name, end.as_str());
-        self.rewritten.retain_in(range.clone(), |_, _| false)?;
-        Ok(self.facts.retain_in(range, |_, _| false)?)
+        self.rewritten.retain_in(range.clone(), |_| false)?;
+        self.facts.retain_in(range, |_| false)
     }
 
     /// Returns true if the `server` bytes of a body equal the stored ones. A stored body that is not
@@ -292,7 +300,7 @@ impl<'t> Live<'t> {
     fn deleted(&mut self, name: &str, version: &str, value: &[u8]) -> Result<(), StoreError> {
         if let Some(head) = self.head(name, version)? {
             let head = codec::head(&deleted(head));
-            self.heads.insert((self.upstream, name, version), head.as_slice())?;
+            self.heads.insert((self.upstream, name, version), &head)?;
         }
         self.quarantined(name, version, value)
     }
@@ -319,7 +327,7 @@ impl<'t> Live<'t> {
         }
         let shown = self.head(name, version)?.and_then(Absence::end);
         if let Some(head) = &shown {
-            self.heads.insert(key, codec::head(head).as_slice())?;
+            self.heads.insert(key, &codec::head(head))?;
         }
         Ok(shown.is_some())
     }
@@ -350,7 +358,7 @@ impl<'t> Live<'t> {
                 self.absences.insert(key, codec::json(&absence)?.as_slice())?;
                 self.has_rare_rows = true;
                 if let Some(head) = &hidden {
-                    self.heads.insert(key, codec::head(head).as_slice())?;
+                    self.heads.insert(key, &codec::head(head))?;
                 }
                 Ok(hidden.is_some())
             }

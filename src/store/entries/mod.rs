@@ -4,6 +4,7 @@ mod contents;
 mod facts;
 mod heads;
 mod live;
+mod purged;
 mod quarantine;
 
 pub use facts::FactsCursor;

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use redb::{ReadableTable, ReadableTableMetadata};
 
@@ -6,7 +6,8 @@ use super::live::Live;
 use crate::curation::QuarantinedFacts;
 use crate::model::{Entry, Name, Quarantined, Timestamp};
 use crate::store::dirty::mark_names;
-use crate::store::rows::{RowRange, of_name};
+use crate::store::rows::{RowRange, all_of, of_name};
+use crate::store::usage::{Growth, grow};
 use crate::store::{Rows, Snapshot, Store, StoreError, codec};
 use crate::sync::Row;
 
@@ -28,13 +29,18 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.write(now, |transaction| {
+            let mut grown: BTreeMap<&str, Growth> = BTreeMap::new();
             for (QuarantinedRow { upstream, row }, entry) in released {
-                let mut live = Live::open(self, transaction, upstream, now)?;
+                let growth = grown.entry(upstream).or_default();
+                let mut live = Live::open(self, transaction, upstream, now, growth)?;
                 let row_of_entry = Row::Entry(entry.clone());
                 if live.may_take(&row_of_entry)? {
                     live.put(&row_of_entry)?;
                 }
                 live.settled(&row.name, &row.version)?;
+            }
+            for (upstream, growth) in &grown {
+                grow(transaction, upstream, growth)?;
             }
             let invalid = released.iter().flat_map(|(row, _)| Name::parse(&row.row.name));
             let names: BTreeSet<Name> =
@@ -51,6 +57,11 @@ impl Snapshot {
             let (key, value) = row?;
             self.quarantined_row(key.value(), value.value())
         })))
+    }
+
+    /// Returns the number of rows of an upstream in quarantine.
+    pub fn count_quarantined(&self, upstream: &str) -> Result<u64, StoreError> {
+        Ok(all_of(self.tables.quarantine()?, upstream)?.count() as u64)
     }
 
     /// Returns every name with a row in quarantine.

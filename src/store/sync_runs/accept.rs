@@ -8,13 +8,13 @@ use super::on_hold::{
     changes, history_of, meets_discarded, missing_digest, put_history, record_hold,
 };
 use super::staged::{change_digest, clear, clear_seen, seen};
-use super::state::{put_state, state_of};
 use crate::history::{HoldChange, HoldStep};
 use crate::model::{Digest, Head, Name, Timestamp};
 use crate::store::dirty::{mark_everything, mark_names};
 use crate::store::entries::Live;
 use crate::store::rows::after;
 use crate::store::tables::{DISCARDED, HOLD_HISTORY, ON_HOLD, SEEN, STAGED};
+use crate::store::usage::{Counted, Growth, put_state, state_of};
 use crate::store::{Store, StoreError, codec};
 use crate::sync::{
     Backdated, ChangeOnHold, ChangeSet, ExceededLimit, SafetyLimit, SafetyLimits, UpstreamState,
@@ -73,17 +73,18 @@ impl Store {
     pub fn accept(&self, acceptance: &Acceptance<'_>) -> Result<BTreeSet<Name>, StoreError> {
         let Acceptance { upstream, state, complete, hold, now, .. } = *acceptance;
         self.write(now, |transaction| {
+            let growth = Growth::default();
             let stored = state_of(transaction, upstream)?;
             let changes_before = changes(&transaction.open_table(ON_HOLD)?, upstream)?;
             let released = released_since(hold, &changes_before);
             let before = &stored.on_hold;
             let replaces = complete || before.as_ref().is_none_or(|on_hold| !on_hold.complete);
             if replaces {
-                clear(transaction, upstream, ON_HOLD)?;
+                clear(transaction, upstream, ON_HOLD, &growth)?;
             }
-            let mut moved = self.move_staged(transaction, acceptance, &released)?;
+            let mut moved = self.move_staged(transaction, acceptance, &released, &growth)?;
             if complete {
-                self.count_absences(transaction, acceptance, &released, &mut moved)?;
+                self.count_absences(transaction, acceptance, &released, &mut moved, &growth)?;
             }
             let Moved { touched, has_discarded, backdated } = moved;
             clear_seen(transaction, upstream)?;
@@ -110,7 +111,7 @@ impl Store {
                 // Names may belong to another upstream once this one is known completely.
                 mark_everything(transaction)?;
             }
-            put_state(transaction, upstream, &state)?;
+            put_state(transaction, upstream, &state, &growth)?;
             Ok(touched)
         })
     }
@@ -121,28 +122,26 @@ impl Store {
         transaction: &WriteTransaction,
         acceptance: &Acceptance<'_>,
         released: &BTreeSet<Digest>,
+        growth: &Growth,
     ) -> Result<Moved, StoreError> {
         let Acceptance { upstream, safety_limits, hold, backdated_before, now, .. } = *acceptance;
         let mut moved = Moved::default();
-        let mut staged = transaction.open_table(STAGED)?;
-        let mut on_hold = transaction.open_table(ON_HOLD)?;
+        let mut staged = Counted::open(transaction, STAGED, growth)?;
+        let mut on_hold = Counted::open(transaction, ON_HOLD, growth)?;
         let mut discarded = transaction.open_table(DISCARDED)?;
-        let mut live = Live::open(self, transaction, upstream, now)?;
-        let range = (upstream, "", "")..(&*after(upstream), "", "");
-        for row in staged.extract_from_if(range, |_, _| true)? {
-            let (key, value) = row?;
-            let (_, name, version) = key.value();
-            if meets_discarded(&mut discarded, key.value(), value.value())? {
+        let mut live = Live::open(self, transaction, upstream, now, growth)?;
+        staged.take_all(upstream, |key, value| {
+            let (_, name, version) = key;
+            if meets_discarded(&mut discarded, key, value)? {
                 moved.has_discarded = true;
-                continue;
+                return Ok(());
             }
             let waits = hold.all || hold.rows.contains(&(name.to_owned(), version.to_owned()));
-            if waits && !released.contains(&change_digest(name, version, value.value())) {
-                on_hold.insert(key.value(), value.value())?;
-                continue;
+            if waits && !released.contains(&change_digest(name, version, value)) {
+                return on_hold.insert(key, value);
             }
-            on_hold.remove(key.value())?;
-            let new = live.apply(name, version, value.value(), safety_limits)?;
+            on_hold.remove(key)?;
+            let new = live.apply(name, version, value, safety_limits)?;
             let is_backdated =
                 |head: &Head| backdated_before.is_some_and(|limit| head.published_at < limit);
             moved.backdated.extend(new.filter(is_backdated).map(|head| Backdated {
@@ -152,7 +151,8 @@ impl Store {
                 published: head.published_at,
             }));
             moved.touched.extend(Name::parse(name));
-        }
+            Ok(())
+        })?;
         Ok(moved)
     }
 
@@ -165,10 +165,11 @@ impl Store {
         acceptance: &Acceptance<'_>,
         released: &BTreeSet<Digest>,
         moved: &mut Moved,
+        growth: &Growth,
     ) -> Result<(), StoreError> {
         let Acceptance { upstream, safety_limits, hold, now, .. } = *acceptance;
         let seen = seen(&transaction.open_table(SEEN)?, upstream)?;
-        let mut live = Live::open(self, transaction, upstream, now)?;
+        let mut live = Live::open(self, transaction, upstream, now, growth)?;
         let mut discarded = transaction.open_table(DISCARDED)?;
         let (mut absent, mut present) = (Vec::new(), Vec::new());
         let end = after(upstream);
@@ -201,7 +202,7 @@ impl Store {
             }
         }
         if hold.all || hold.absences {
-            let mut on_hold = transaction.open_table(ON_HOLD)?;
+            let mut on_hold = Counted::open(transaction, ON_HOLD, growth)?;
             absent.retain(|(name, version)| !released.contains(&missing_digest(name, version)));
             for (name, version) in &absent {
                 on_hold.insert((upstream, name.as_str(), version.as_str()), codec::ABSENT)?;
@@ -215,7 +216,7 @@ impl Store {
         }
         live.quarantine.retain_in(
             (upstream, "", "")..(end.as_str(), "", ""),
-            |(_, name, version), _| {
+            |(_, name, version)| {
                 let stays = seen.contains(&codec::seen_key(name, version));
                 if !stays {
                     // Another upstream may have the authority for the name now.

@@ -2,14 +2,16 @@ use std::collections::BTreeSet;
 
 use redb::{ReadableTable, WriteTransaction};
 
+use super::room::Room;
 use super::staged::clear_run;
-use super::state::{decided, put_state, state_of};
+use super::state::decided;
 use crate::model::{Name, Status, Timestamp};
 use crate::store::dirty::{mark_everything, mark_names};
 use crate::store::entries::{Live, owe_facts};
-use crate::store::tables::{DISCARDED, ON_HOLD, SEEN, STAGED};
+use crate::store::tables::{DISCARDED, HEADS, ON_HOLD, SEEN, STAGED};
+use crate::store::usage::{Counted, Growth, put_state, state_of};
 use crate::store::{Store, StoreError, codec};
-use crate::sync::{Row, SyncRun, UpstreamState};
+use crate::sync::{OutOfRoom, Row, SyncRun, UpstreamState};
 
 /// Rows of one upstream and the state that covers them, committed together or not at all.
 #[derive(Debug, Clone)]
@@ -21,6 +23,8 @@ pub struct Batch<'a> {
     pub state: Option<&'a UpstreamState>,
     /// In a full sync: the rows that it saw since the previous batch.
     pub seen: Option<Seen<'a>>,
+    /// The bytes that the content of the upstream may take.
+    pub max_size: u64,
     pub now: Timestamp,
 }
 
@@ -44,38 +48,46 @@ pub enum Destination {
 }
 
 impl Store {
-    /// Commits a batch. On a full disk the new content of a staged one is left out, and its run says so.
+    /// Commits a batch. New content without room is left out, and its run says so.
     ///
     /// # Errors
-    /// When the file cannot be written; then nothing of the batch is stored.
+    /// When the file cannot be written; then nothing of the batch is stored. Also when content of single names was left
+    /// out: no run says so.
     pub fn commit(&self, batch: &Batch<'_>) -> Result<(), StoreError> {
-        let write = |transaction: &WriteTransaction| self.write_batch(transaction, batch, false);
+        let write = |transaction: &WriteTransaction| {
+            let room = self.room(transaction, batch.upstream, batch.max_size)?;
+            self.write_batch(transaction, batch, room)
+        };
         let written = match batch.rows.iter().map(content_bytes).sum() {
             0 => self.write(batch.now, write),
             bytes => self.write_content(bytes, batch.now, write),
         };
-        if !matches!(written, Err(StoreError::NoReserve))
-            || batch.destination != Destination::Staged
-        {
-            return written;
+        let left_out = match written {
+            Err(StoreError::NoReserve) if batch.destination == Destination::Staged => self
+                .write(batch.now, |transaction| self.write_batch(transaction, batch, Room::NONE))?,
+            written => written?,
+        };
+        match left_out {
+            Some(limit) if batch.destination == Destination::LiveUnlessPresent => {
+                Err(StoreError::NoRoom(limit))
+            }
+            _ => Ok(()),
         }
-        let hides = |row: &&Row| content_bytes(row) == 0;
-        let rows: Vec<Row> = batch.rows.iter().filter(hides).cloned().collect();
-        let batch = Batch { rows: &rows, ..batch.clone() };
-        self.write(batch.now, |transaction| self.write_batch(transaction, &batch, true))
     }
 
+    /// Writes a batch; returns the limit that left content out.
     fn write_batch(
         &self,
         transaction: &WriteTransaction,
         batch: &Batch<'_>,
-        left_out: bool,
-    ) -> Result<(), StoreError> {
-        match batch.destination {
-            Destination::Staged => self.stage(transaction, batch)?,
-            Destination::Live => self.put_first(transaction, batch)?,
-            Destination::LiveUnlessPresent => self.put_absent(transaction, batch)?,
-        }
+        room: Room,
+    ) -> Result<Option<OutOfRoom>, StoreError> {
+        let growth = Growth::default();
+        let left_out = match batch.destination {
+            Destination::Staged => self.stage(transaction, batch, room, &growth)?,
+            Destination::Live => self.put_first(transaction, batch, room, &growth)?,
+            Destination::LiveUnlessPresent => self.put_absent(transaction, batch, room, &growth)?,
+        };
         if let Some(seen) = batch.seen {
             let (seq, value) = (seen.seq, codec::seen(seen.keys));
             transaction.open_table(SEEN)?.insert((batch.upstream, seq), value.as_slice())?;
@@ -84,7 +96,7 @@ impl Store {
         // too. A person's decision about a change set on hold in the meantime stays.
         let stored = state_of(transaction, batch.upstream)?;
         let mut state = match batch.state {
-            Some(state) => decided(transaction, batch.upstream, &stored, state)?,
+            Some(state) => decided(transaction, batch.upstream, &stored, state, &growth)?,
             None => stored.clone(),
         };
         if let Some(run) = &mut state.run {
@@ -92,7 +104,10 @@ impl Store {
             run.left_out |=
                 left_out || stored.run.as_ref().filter(is_same).is_some_and(|run| run.left_out);
         }
-        put_state(transaction, batch.upstream, &state)
+        let limit = if left_out { room.left_out(stored.out_of_room, batch.now) } else { None };
+        state.out_of_room = limit.or(state.out_of_room).or(stored.out_of_room);
+        put_state(transaction, batch.upstream, &state, &growth)?;
+        Ok(limit)
     }
 
     /// Drops the staged rows of an upstream, and sets its state.
@@ -106,62 +121,91 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.write(now, |transaction| {
-            clear_run(transaction, upstream)?;
+            let growth = Growth::default();
+            clear_run(transaction, upstream, &growth)?;
             let stored = state_of(transaction, upstream)?;
-            put_state(transaction, upstream, &decided(transaction, upstream, &stored, state)?)
+            let state = decided(transaction, upstream, &stored, state, &growth)?;
+            put_state(transaction, upstream, &state, &growth)
         })
     }
 
     /// Writes rows of a first sync. Work for single rows is left for later where possible: every name is
-    /// evaluated after the first sync anyway.
+    /// evaluated after the first sync anyway. Returns true if content was left out, as the others below.
     fn put_first(
         &self,
         transaction: &WriteTransaction,
         batch: &Batch<'_>,
-    ) -> Result<(), StoreError> {
-        let live = Live::open(self, transaction, batch.upstream, batch.now)?;
+        room: Room,
+        growth: &Growth,
+    ) -> Result<bool, StoreError> {
+        let live = Live::open(self, transaction, batch.upstream, batch.now, growth)?;
         let mut live = live.owing_facts();
+        let mut left_out = false;
         for row in batch.rows {
-            live.put(row)?;
+            match room.admit(row, growth, || live.head_of(row))? {
+                Some(row) => live.put(&row)?,
+                None => left_out = true,
+            }
         }
         if !batch.rows.is_empty() {
             owe_facts(transaction)?;
             mark_everything(transaction)?;
         }
-        Ok(())
+        Ok(left_out)
     }
 
     fn put_absent(
         &self,
         transaction: &WriteTransaction,
         batch: &Batch<'_>,
-    ) -> Result<(), StoreError> {
-        let mut live = Live::open(self, transaction, batch.upstream, batch.now)?;
+        room: Room,
+        growth: &Growth,
+    ) -> Result<bool, StoreError> {
+        let mut live = Live::open(self, transaction, batch.upstream, batch.now, growth)?;
         let (on_hold, discarded) =
             (transaction.open_table(ON_HOLD)?, transaction.open_table(DISCARDED)?);
-        let mut taken = BTreeSet::new();
+        let (mut taken, mut left_out) = (BTreeSet::new(), false);
         for row in batch.rows {
             let (name, version) = row.key();
             let key = (batch.upstream, name.as_str(), version.as_str());
             // A person decides about those, or has decided.
             let is_judged = on_hold.get(key)?.is_some() || discarded.get(key)?.is_some();
-            if !is_judged && live.may_take(row)? {
-                live.put(row)?;
-                taken.extend(Name::parse(&row.key().0));
+            if is_judged || !live.may_take(row)? {
+                continue;
+            }
+            match room.admit(row, growth, || live.head_of(row))? {
+                Some(row) => {
+                    live.put(&row)?;
+                    taken.extend(Name::parse(&name));
+                }
+                None => left_out = true,
             }
         }
-        mark_names(transaction, &taken)
+        mark_names(transaction, &taken)?;
+        Ok(left_out)
     }
 
-    fn stage(&self, transaction: &WriteTransaction, batch: &Batch<'_>) -> Result<(), StoreError> {
-        let mut staged = transaction.open_table(STAGED)?;
+    fn stage(
+        &self,
+        transaction: &WriteTransaction,
+        batch: &Batch<'_>,
+        room: Room,
+        growth: &Growth,
+    ) -> Result<bool, StoreError> {
+        let mut staged = Counted::open(transaction, STAGED, growth)?;
+        let heads = transaction.open_table(HEADS)?;
         let mut packer = self.packer();
+        let mut left_out = false;
         for row in batch.rows {
             let (name, version) = row.key();
-            let value = packer.staged(row)?;
-            staged.insert((batch.upstream, &*name, &*version), value.as_slice())?;
+            let key = (batch.upstream, name.as_str(), version.as_str());
+            let stored = || Ok(heads.get(key)?.and_then(|head| codec::read_head(head.value())));
+            match room.admit(row, growth, stored)? {
+                Some(row) => staged.insert(key, &packer.staged(&row)?)?,
+                None => left_out = true,
+            }
         }
-        Ok(())
+        Ok(left_out)
     }
 }
 

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use redb::{ReadableTable, WriteTransaction};
 
 use super::staged::change_digest;
-use super::state::{put_state, state_of};
 use crate::history::{Change, Event, HoldChange, HoldStep};
 use crate::model::{Digest, Name, Timestamp, remember};
 use crate::store::codec::{self, StagedParts};
@@ -14,6 +13,7 @@ use crate::store::entries::Live;
 use crate::store::history::{NewEvents, append};
 use crate::store::rows::after;
 use crate::store::tables::{Bytes, DISCARDED, HOLD_HISTORY, ON_HOLD, Row, Word};
+use crate::store::usage::{Counted, Growth, put_state, state_of};
 use crate::store::{Snapshot, Store, StoreError};
 use crate::sync::{
     ChangeOnHold, ChangeSet, DecisionRecord, DecisionRequest, Effect, HoldDecision, HoldHistory,
@@ -34,6 +34,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Result<BTreeSet<Name>, NotDecided>, StoreError> {
         self.write(now, |transaction| {
+            let growth = Growth::default();
             let mut history = history_of(&transaction.open_table(HOLD_HISTORY)?, upstream)?;
             let before = changes(&transaction.open_table(ON_HOLD)?, upstream)?;
             let covered = match history.covered(upstream, &before, request) {
@@ -41,10 +42,15 @@ impl Store {
                 Err(why) => return Ok(Err(why)),
             };
             let touched = match request.decision {
-                HoldDecision::Release => {
-                    self.release_changes(transaction, upstream, &covered, safety_limits, now)?
-                }
-                HoldDecision::Discard => discard_changes(transaction, upstream, &covered)?,
+                HoldDecision::Release => self.release_changes(
+                    transaction,
+                    upstream,
+                    &covered,
+                    safety_limits,
+                    now,
+                    &growth,
+                )?,
+                HoldDecision::Discard => discard_changes(transaction, upstream, &covered, &growth)?,
             };
             let rows = covered.len() as u64;
             let change = HoldChange {
@@ -91,7 +97,7 @@ impl Store {
             // A person looked at what came: the limits over time begin again.
             state.recent.clear();
             mark_names(transaction, &touched)?;
-            put_state(transaction, upstream, &state)?;
+            put_state(transaction, upstream, &state, &growth)?;
             Ok(Ok(touched))
         })
     }
@@ -103,11 +109,12 @@ impl Store {
         covered: &[&ChangeOnHold],
         safety_limits: &SafetyLimits,
         now: Timestamp,
+        growth: &Growth,
     ) -> Result<BTreeSet<Name>, StoreError> {
         // A person has reviewed the absences: they count without further full syncs.
         let safety_limits = &SafetyLimits { missing_syncs: 1, ..safety_limits.clone() };
-        let mut live = Live::open(self, transaction, upstream, now)?;
-        let mut table = transaction.open_table(ON_HOLD)?;
+        let mut live = Live::open(self, transaction, upstream, now, growth)?;
+        let mut table = Counted::open(transaction, ON_HOLD, growth)?;
         let mut touched = BTreeSet::new();
         for ChangeOnHold { name, version, .. } in covered {
             if let Some(value) = table.remove((upstream, name.as_str(), version.as_str()))? {
@@ -124,8 +131,9 @@ fn discard_changes(
     transaction: &WriteTransaction,
     upstream: &str,
     covered: &[&ChangeOnHold],
+    growth: &Growth,
 ) -> Result<BTreeSet<Name>, StoreError> {
-    let mut table = transaction.open_table(ON_HOLD)?;
+    let mut table = Counted::open(transaction, ON_HOLD, growth)?;
     let mut discarded = transaction.open_table(DISCARDED)?;
     for change in covered {
         let key = (upstream, change.name.as_str(), change.version.as_str());

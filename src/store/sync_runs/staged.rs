@@ -6,7 +6,8 @@ use crate::model::{Digest, Head, Name};
 use crate::store::codec::{self, SeenKey, StagedParts};
 use crate::store::entries::StoredHead;
 use crate::store::rows::{after, all_of, of_name};
-use crate::store::tables::{Bytes, Definition, Numbered, ReadTable, Row, SEEN, STAGED};
+use crate::store::tables::{Bytes, DISCARDED, Definition, Numbered, ReadTable, Row, SEEN, STAGED};
+use crate::store::usage::{Counted, Growth};
 use crate::store::{Rows, Snapshot, StoreError};
 use crate::sync::{Absence, NameSize};
 
@@ -148,8 +149,12 @@ pub(super) fn clear_seen(transaction: &WriteTransaction, upstream: &str) -> Resu
 }
 
 /// Removes everything that an abandoned run has stored.
-pub(super) fn clear_run(transaction: &WriteTransaction, upstream: &str) -> Result<(), StoreError> {
-    clear(transaction, upstream, STAGED)?;
+pub(super) fn clear_run(
+    transaction: &WriteTransaction,
+    upstream: &str,
+    growth: &Growth,
+) -> Result<(), StoreError> {
+    clear(transaction, upstream, STAGED, growth)?;
     clear_seen(transaction, upstream)
 }
 
@@ -157,8 +162,19 @@ pub(super) fn clear(
     transaction: &WriteTransaction,
     upstream: &str,
     rows: Definition<Row>,
+    growth: &Growth,
 ) -> Result<(), StoreError> {
-    let mut table = transaction.open_table(rows)?;
+    let end = after(upstream);
+    let mut table = Counted::open(transaction, rows, growth)?;
+    table.retain_in((upstream, "", "")..(end.as_str(), "", ""), |_| false)
+}
+
+/// Forgets the changes of an upstream that a person discarded.
+pub(super) fn clear_discarded(
+    transaction: &WriteTransaction,
+    upstream: &str,
+) -> Result<(), StoreError> {
+    let mut table = transaction.open_table(DISCARDED)?;
     let end = after(upstream);
     table.retain_in((upstream, "", "")..(end.as_str(), "", ""), |_, _| false)?;
     Ok(())

@@ -3,10 +3,11 @@ use std::sync::Arc;
 
 use redb::{ReadableTable, WriteTransaction};
 
-use super::staged::clear;
+use super::staged::{clear, clear_discarded};
 use crate::curation::UpstreamPolicy;
 use crate::store::rows::all_of;
-use crate::store::tables::{DISCARDED, ON_HOLD, ReadTable, Row, UPSTREAMS};
+use crate::store::tables::{ON_HOLD, ReadTable, Row};
+use crate::store::usage::Growth;
 use crate::store::{Snapshot, StoreError, codec};
 use crate::sync::UpstreamState;
 
@@ -97,32 +98,14 @@ pub(super) fn decided(
     upstream: &str,
     stored: &UpstreamState,
     state: &UpstreamState,
+    growth: &Growth,
 ) -> Result<UpstreamState, StoreError> {
     if stored.url.is_none() || stored.url == state.url {
         let mut state = state.clone();
         state.keep_decisions(stored);
         return Ok(UpstreamState { on_hold: stored.on_hold.clone(), ..state });
     }
-    clear(transaction, upstream, ON_HOLD)?;
-    clear(transaction, upstream, DISCARDED)?;
+    clear(transaction, upstream, ON_HOLD, growth)?;
+    clear_discarded(transaction, upstream)?;
     Ok(state.clone())
-}
-
-pub(super) fn put_state(
-    transaction: &WriteTransaction,
-    upstream: &str,
-    state: &UpstreamState,
-) -> Result<(), StoreError> {
-    transaction.open_table(UPSTREAMS)?.insert(upstream, codec::json(state)?.as_slice())?;
-    Ok(())
-}
-
-pub(super) fn state_of(
-    transaction: &WriteTransaction,
-    upstream: &str,
-) -> Result<UpstreamState, StoreError> {
-    match transaction.open_table(UPSTREAMS)?.get(upstream)? {
-        None => Ok(UpstreamState::default()),
-        Some(json) => codec::read_json(json.value(), "an upstream", upstream),
-    }
 }

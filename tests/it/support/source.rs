@@ -95,16 +95,36 @@ pub(crate) async fn sync_at(
     full: bool,
     earliest: Timestamp,
 ) -> Result<RunReport, SyncFailure> {
-    let options = RunOptions {
+    let options = RunOptions { full, ..options() };
+    perform(store, source, &options, earliest).await
+}
+
+/// Performs one sync run with options.
+pub(crate) async fn perform(
+    store: &Arc<Store>,
+    source: &Source,
+    options: &RunOptions,
+    earliest: Timestamp,
+) -> Result<RunReport, SyncFailure> {
+    let clock = Arc::new(Clock::starting_at(earliest));
+    let source = Arc::new(source.clone());
+    run_sync(store, &clock, &source, options, &CancellationToken::new(), Silent).await
+}
+
+/// Returns options with limits that no change exceeds.
+pub(crate) fn options() -> RunOptions {
+    RunOptions {
         upstream: "official".into(),
         url: "https://registry.example/".into(),
         files: false,
         trust: vidimus::config::Trust::External,
-        full,
+        full: false,
         dry_run: false,
         page_size: 5,
         full_sync: Duration::from_secs(366 * 86_400),
         overlap: Duration::from_secs(60),
+        max_size: u64::MAX,
+        max_quarantined: u64::MAX,
         safety_limits: SafetyLimits {
             removed_percent: 100,
             rewritten_percent: 100,
@@ -114,10 +134,7 @@ pub(crate) async fn sync_at(
             ..SafetyLimits::default()
         },
         views: Vec::new(),
-    };
-    let clock = Arc::new(Clock::starting_at(earliest));
-    let source = Arc::new(source.clone());
-    run_sync(store, &clock, &source, &options, &CancellationToken::new(), Silent).await
+    }
 }
 
 /// Returns one line for each row of a store, without the times of observation.

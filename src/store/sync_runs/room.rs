@@ -1,0 +1,113 @@
+//! The room that is left for new content of an upstream.
+//!
+//! A row without room is left out, and its run says so. A deletion of what is stored needs no room: it is stored without
+//! the content that it came with.
+
+use std::borrow::Cow;
+
+use redb::WriteTransaction;
+
+use crate::model::{Head, Quarantined, Status, Timestamp, TombstoneStub};
+use crate::store::usage::{Growth, bytes_of, count, used, used_by_others};
+use crate::store::{Store, StoreError};
+use crate::sync::{OutOfRoom, RoomLimit, Row as SentRow, deleted};
+
+/// The room for new content of one upstream, as a transaction begins.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct Room {
+    left: u64,
+    /// The limit that ends the room; `None` where the reserve of disk space does.
+    limit: Option<OutOfRoom>,
+}
+
+impl Room {
+    pub(in crate::store) const UNLIMITED: Self = Self { left: u64::MAX, limit: None };
+    /// The room after the reserve of disk space was used up.
+    pub(in crate::store) const NONE: Self = Self { left: 0, limit: None };
+
+    /// Returns the row as it may be written: whole if it has room, without its content if it hides what is stored, else
+    /// not at all.
+    pub(in crate::store) fn admit<'r>(
+        &self,
+        row: &'r SentRow,
+        growth: &Growth,
+        stored: impl Fn() -> Result<Option<Head>, StoreError>,
+    ) -> Result<Option<Cow<'r, SentRow>>, StoreError> {
+        if growth.grown().saturating_add(most_bytes(row)) <= self.left {
+            return Ok(Some(Cow::Borrowed(row)));
+        }
+        let is_stored = || Ok::<_, StoreError>(stored()?.is_some_and(|head| !head.contentless));
+        Ok(match row {
+            SentRow::Settled { .. } => Some(Cow::Borrowed(row)),
+            SentRow::Entry(entry) if entry.head.status == Status::Deleted && is_stored()? => {
+                let stub = TombstoneStub::new(entry.name.as_str(), entry.version.as_str());
+                let mut stubbed = entry.clone();
+                // With room for it, the row counts as changed, and is stored whole.
+                stubbed.head = deleted(Head { received: stub.received(), ..entry.head });
+                stubbed.server = stub.json().into();
+                stubbed.meta = "{}".into();
+                Some(Cow::Owned(SentRow::Entry(stubbed)))
+            }
+            SentRow::Deleted(row) if is_stored()? => {
+                Some(Cow::Owned(SentRow::Deleted(Quarantined { item: "{}".into(), ..row.clone() })))
+            }
+            SentRow::Entry(_) | SentRow::Quarantined(_) | SentRow::Deleted(_) => None,
+        })
+    }
+
+    /// Returns the limit that left content out; `before` is what the state has of the last one.
+    pub(in crate::store) fn left_out(
+        &self,
+        before: Option<OutOfRoom>,
+        now: Timestamp,
+    ) -> Option<OutOfRoom> {
+        let since = before.map_or(now, |before| before.since);
+        self.limit.map(|limit| OutOfRoom { since, ..limit }).or(before)
+    }
+}
+
+/// Returns the bytes that a row takes at most: packing makes it smaller.
+fn most_bytes(row: &SentRow) -> u64 {
+    let (name, version) = row.key();
+    let value = match row {
+        SentRow::Entry(entry) => entry.server.len() + entry.meta.len() + 128,
+        SentRow::Quarantined(row) | SentRow::Deleted(row) => row.item.len() + row.reason.len(),
+        SentRow::Settled { .. } => 0,
+    };
+    bytes_of(("", &name, &version), value)
+}
+
+impl Store {
+    /// Returns the room for new content of an upstream. No counted table may be open.
+    pub(in crate::store) fn room(
+        &self,
+        transaction: &WriteTransaction,
+        upstream: &str,
+        max_size: u64,
+    ) -> Result<Room, StoreError> {
+        let used = used(transaction, upstream)?;
+        let used = used.map_or_else(|| count(transaction, upstream), Ok)?;
+        let of_all = used.saturating_add(used_by_others(transaction, upstream)?);
+        let limits = self.limits();
+        // Without a limit the disk itself is the limit, and the reserve what is left then.
+        let free = self.free_bytes().filter(|_| limits.min_free > 0);
+        let limit = |limit, found, allowed| {
+            Some(OutOfRoom { limit, since: Timestamp::MIN, found, allowed })
+        };
+        let rooms = [
+            Room {
+                left: max_size.saturating_sub(used),
+                limit: limit(RoomLimit::Upstream, used, max_size),
+            },
+            Room {
+                left: limits.max_size.saturating_sub(of_all),
+                limit: limit(RoomLimit::All, of_all, limits.max_size),
+            },
+            Room {
+                left: free.map_or(u64::MAX, |free| free.saturating_sub(limits.min_free)),
+                limit: limit(RoomLimit::Disk, free.unwrap_or_default(), limits.min_free),
+            },
+        ];
+        Ok(rooms.into_iter().min_by_key(|room| room.left).unwrap_or(Room::UNLIMITED))
+    }
+}

@@ -1,0 +1,156 @@
+//! Content that fills the disk: one upstream beyond its limit stops no other, and hides and shows nothing by itself.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use vidimus::daemon::{RunOptions, SyncFailure};
+use vidimus::model::Timestamp;
+use vidimus::store::{Store, StoreError};
+use vidimus::sync::RoomLimit;
+
+use crate::support::daemon::{Daemon, Workplace};
+use crate::support::registry::{Row, now};
+use crate::support::source::{Source, minute, options, perform};
+use crate::support::upstream::Upstream;
+use crate::support::wait::eventually;
+
+const RUNS: &str = "sync = {interval = \"250ms\", page_size = 10}";
+
+fn partner(place: &Workplace, url: &str) {
+    let more = "priority = 200\nnamespaces.allow = [\"com.partner\"]\nsafety_limits.frozen_after = \"366d\"";
+    let text = format!("kind = \"registry\"\nurl = \"{url}\"\n{more}\n{RUNS}\n");
+    place.write("upstreams/partner.toml", &text);
+}
+
+async fn alerts(daemon: &Daemon, kind: &str) -> Vec<Value> {
+    let status = daemon.operate("/status").await.json();
+    let alerts = status["alerts"].as_array().expect("a list").iter();
+    alerts.filter(|alert| alert["kind"] == kind).cloned().collect()
+}
+
+async fn is_known(place: &Workplace, entry: &str) {
+    eventually(&format!("{entry} is known"), async || {
+        place.run(&["explain", entry]).status.success().then_some(())
+    })
+    .await;
+}
+
+async fn is_gone(daemon: &Daemon, name: &str) {
+    let path = format!("/v0.1/servers/{}/versions/1.0.0", name.replace('/', "%2F"));
+    eventually(&format!("{name} is gone"), async || {
+        (daemon.get(&path).await.status == 404).then_some(())
+    })
+    .await;
+}
+
+/// P97.
+#[tokio::test(flavor = "multi_thread")]
+async fn upstream_beyond_its_limit_stops_no_other_and_deletions_and_denials_are_applied() {
+    let rows = ["com.a/one", "com.a/two", "com.a/three"].map(|name| Row::new(name, "1.0.0"));
+    let upstream = Upstream::start(rows).await;
+    let other = Upstream::start([Row::new("com.partner/tool", "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    partner(&place, &other.url);
+    let approval = "approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}";
+    let rules = ["com.a/*", "com.partner/*"].map(|name| format!("{{name: {name}, {approval}}}"));
+    place.overlay("policy.yaml", &format!("servers: [{}]\n", rules.join(", ")));
+    let daemon = place.start().await;
+    daemon.serves(4).await;
+    daemon.synced().await;
+    assert_eq!(alerts(&daemon, "size-limit").await, Vec::<Value>::new());
+
+    place.upstream(&upstream.url, &format!("limits.max_size = \"1KiB\"\n{RUNS}"));
+    daemon.upstream_until("the limit applies", |upstream| upstream["maxBytes"] == 1024).await;
+    for version in 2..12 {
+        let row = Row::new("com.a/one", &format!("{version}.0.0"));
+        upstream.put(row.published(&now()));
+    }
+    let raised = eventually("an alert", async || alerts(&daemon, "size-limit").await.pop()).await;
+    assert_eq!(raised["subject"], "official");
+    let detail = raised["detail"].as_str().expect("a text");
+    assert!(detail.contains("allowed: 1 KiB (`max_size` in `[limits]`"), "{detail}");
+    // What the upstream withdraws and what a person denies is gone, and all else stays.
+    upstream.put(Row::new("com.a/two", "1.0.0").status("deleted", &now()));
+    is_gone(&daemon, "com.a/two").await;
+    let denial = "servers: [{name: com.a/three, approval: {state: denied}}]\n";
+    place.overlay("denied.yaml", denial);
+    is_gone(&daemon, "com.a/three").await;
+    other.put(Row::new("com.partner/tool", "2.0.0").published(&now()));
+    is_known(&place, "com.partner/tool@2.0.0").await;
+    daemon.lists(&["com.a/one@1.0.0", "com.partner/tool@1.0.0"]).await;
+    assert!(!place.run(&["explain", "com.a/one@11.0.0"]).status.success(), "it is left out");
+    assert_eq!(alerts(&daemon, "size-limit").await.len(), 1);
+    assert_eq!(alerts(&daemon, "upstream-failing").await, Vec::<Value>::new());
+    let status = daemon.operate("/status").await.json();
+    let of = |index: usize, member: &str| status["upstreams"][index][member].as_u64();
+    assert_eq!(of(0, "maxBytes"), Some(1024));
+    assert_eq!(of(1, "maxBytes"), Some(4 << 30));
+    assert!(of(0, "bytes") > Some(1024), "more was stored before: {status}");
+    assert_eq!(
+        status["store"]["bytes"].as_u64(),
+        of(0, "bytes").zip(of(1, "bytes")).map(|(a, b)| a + b)
+    );
+    assert!(place.print(&["status"]).contains(" of 1 KiB\n"), "{}", place.print(&["status"]));
+
+    place.upstream(&upstream.url, RUNS);
+    is_known(&place, "com.a/one@11.0.0").await;
+    let is_resolved = async || alerts(&daemon, "size-limit").await.is_empty().then_some(());
+    eventually("the alert is resolved", is_resolved).await;
+    assert_eq!(place.run(&["verify"]).status.code(), Some(0), "{}", place.print(&["verify"]));
+}
+
+/// P97: a first sync ends incomplete, and what it has is served.
+#[tokio::test(flavor = "multi_thread")]
+async fn limit_on_all_upstreams_keeps_a_first_sync_from_being_complete() {
+    let upstream = Upstream::start([Row::new("com.a/one", "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    place.write("vidimus.toml", "[store]\nmax_size = \"0MiB\"\n");
+    let failed = place.run(&["sync"]);
+    let said = String::from_utf8_lossy(&failed.stderr).into_owned();
+    assert_eq!(failed.status.code(), Some(3), "{said}");
+    assert!(said.contains("`max_size` in `[store]`"), "{said}");
+    let status = place.json(&["status", "--json"]);
+    assert_eq!(status["upstreams"][0]["rows"], 0);
+    assert!(status["upstreams"][0]["lastFullSync"].is_null(), "{status}");
+    place.write("vidimus.toml", "");
+    assert_eq!(place.run(&["sync"]).status.code(), Some(0));
+    assert_eq!(place.json(&["status", "--json"])["upstreams"][0]["rows"], 1);
+}
+
+/// P97: rows that are no entries fill the quarantine, first in the first sync and then in a later one.
+#[tokio::test]
+async fn rows_beyond_the_limit_of_the_quarantine_are_left_out_and_deletions_are_applied() {
+    let store = Arc::new(Store::ephemeral(Timestamp::MIN).expect("a store"));
+    let source = Source::default();
+    let put = |row: Row| source.lock().rows.insert(row.key(), row);
+    let bad = |number: u32| {
+        let name = format!("com.bad/n{number:02}");
+        let item = format!(r#"{{"server":{{"name":"{name}","version":"1"}},"_meta":{{}}}}"#);
+        put(Row::raw(&name, "1", &item));
+    };
+    put(Row::new("com.z/one", "1.0.0"));
+    (0..4).for_each(bad);
+    let few = RunOptions { full: true, max_quarantined: 3, ..options() };
+    let sync = async |options: &RunOptions| perform(&store, &source, options, minute(0)).await;
+    let limit = |ended: Result<_, SyncFailure>| match ended {
+        Err(SyncFailure::Store(StoreError::NoRoom(reached))) => (reached.limit, reached.found),
+        ended => panic!("{ended:?}"),
+    };
+    let count = || store.snapshot().and_then(|now| now.count("official")).expect("read");
+    assert_eq!(limit(sync(&few).await), (RoomLimit::Quarantine, 3));
+    assert_eq!(count(), (1, 3), "entries and rows in quarantine");
+    let enough = RunOptions { full: true, max_quarantined: 4, ..options() };
+    sync(&enough).await.expect("accepted");
+    assert_eq!(count(), (1, 4));
+    // The same rows again are no more of them.
+    sync(&enough).await.expect("accepted");
+    bad(4);
+    put(Row::new("com.z/one", "1.0.0").status("deleted", "2026-01-02T00:00:00Z"));
+    put(Row::new("com.z/two", "1.0.0"));
+    assert_eq!(limit(sync(&enough).await), (RoomLimit::Quarantine, 4));
+    let snapshot = store.snapshot().expect("a snapshot");
+    let head = snapshot.head("official", "com.z/one", "1.0.0").expect("read").expect("kept");
+    assert_eq!(head.status.to_string(), "deleted");
+    assert_eq!(count(), (2, 4), "other content has room");
+    assert!(snapshot.verify().expect("verified").is_sound());
+}
