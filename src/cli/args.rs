@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 
-use super::alert_args::{AdvisoryAction, AlertAction, LookalikeAction};
+use super::alert_args::{AdvisoryAction, AlertAction, ClockAction, LookalikeAction};
 use super::decide_args::{AffirmArguments, ApproveArguments, RefuseArguments, filled};
 use super::history_args::{ChangesArguments, HistoryArguments};
 use super::list_args::ListArguments;
@@ -135,6 +135,14 @@ pub(super) enum Command {
         verbose: bool,
         /// Print JSON for programs
         #[arg(long)]
+        json: bool,
+    },
+    /// Decide about the clock of this machine, which differs from those of all upstreams
+    Clock {
+        #[command(subcommand)]
+        action: ClockAction,
+        /// Print JSON for programs
+        #[arg(long, global = true)]
         json: bool,
     },
     /// Copy the store into a new file, also while a daemon uses it, and read the copy back

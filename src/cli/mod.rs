@@ -12,6 +12,7 @@ mod args;
 mod backup;
 mod check;
 mod client;
+mod clock;
 mod content;
 mod covered;
 mod decide;
@@ -50,6 +51,7 @@ mod serve;
 mod sheet;
 mod sheet_markdown;
 mod show;
+mod status_text;
 mod sync;
 mod target;
 mod token;
@@ -61,7 +63,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use indicatif::MultiProgress;
 
-use alert_args::LookalikeAction;
+use alert_args::{ClockAction, LookalikeAction};
 use args::{Arguments, Command};
 use error::{CliError, Exit};
 use hold::Choice;
@@ -224,6 +226,9 @@ async fn dispatch(
         }
         Command::Token { action, json } => token::act(settings, action, json).await,
         Command::Status { json } => query::status(settings, json).await,
+        Command::Clock { action: ClockAction::Accept { by, reason }, json } => {
+            clock::accept(settings, &by, &reason, json).await
+        }
         Command::Backup { file, json } => backup::back_up(settings, &file, json).await,
         Command::Restore { file, json } => backup::restored(&settings, &file, json),
         Command::Verify { file, json } => query::verify(settings, file, json).await,

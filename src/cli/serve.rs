@@ -17,7 +17,7 @@ use crate::api::{
     Door, Socket, TOKEN_FILE, Tls, TokenFile, operations, registry, serve as serve_http,
     serve_socket,
 };
-use crate::config::{Public, Settings, Upstream, read_overlays, read_upstreams};
+use crate::config::{Origin, Public, Settings, Upstream, read_overlays, read_upstreams};
 use crate::daemon::{
     DaemonError, Services, Shift, fitting_connections, open_source, open_sources, open_webhooks,
     raise_descriptors, run,
@@ -82,6 +82,9 @@ pub(super) async fn run_daemon(
     }
     let store = Store::create(&settings.data, shift.now())?;
     let clock = clock_of(&store)?.shifted(shift);
+    let hears =
+        |upstream: &Upstream| upstream.enabled && matches!(upstream.origin, Origin::Registry(_));
+    let clock = if upstreams.iter().any(hears) { clock.awaiting_a_date() } else { clock };
     wait_until_settled(&settings.overlays).await;
     let overlays = match overlays(&settings, &upstreams, &store, clock.now(), true) {
         // A full disk must not keep denials from being read.

@@ -107,7 +107,8 @@ impl Offline {
 
 /// Returns the clock of a store: never below what was stored.
 pub(super) fn clock_of(store: &Store) -> Result<Clock, StoreError> {
-    Ok(Clock::starting_at(store.snapshot()?.newest_timestamp()?))
+    let snapshot = store.snapshot()?;
+    Ok(Clock::resuming(snapshot.newest_timestamp()?, snapshot.clock_record()?))
 }
 
 /// Loads the overlay folder where there is no store yet, and so no last good set.

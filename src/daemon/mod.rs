@@ -91,7 +91,8 @@ pub use query::{
 pub use run::run;
 pub(crate) use runtime::try_blocking;
 pub use runtime::{
-    Clock, Pressure, Shift, descriptors_within_reach, fitting_connections, raise_descriptors,
+    Clock, ClockReport, Pressure, Shift, accept_clock, descriptors_within_reach,
+    fitting_connections, raise_descriptors,
 };
 pub use scans::{lint_scans, load_scans};
 pub use screening::{Lookalike, Screenings, lookalikes_of};

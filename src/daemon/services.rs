@@ -9,7 +9,7 @@ use super::mirror::{Activity, Mirror, Ports, SyncOutcome};
 use super::policy::{CurrentPolicy, LoadedOverlays, Policy};
 use super::publish::{Publication, Published};
 use super::query::{StatusReport, status, store_alert};
-use super::runtime::{Clock, Pressure};
+use super::runtime::{Clock, Pressure, accept_clock};
 use super::scans::Scans;
 use super::screening::{ScreeningHandle, Screenings};
 use super::verification::{OwnershipReport, Verification};
@@ -19,7 +19,7 @@ use crate::config::Settings;
 use crate::curation::PolicySnapshot;
 use crate::model::{Actor, Digest, Name, Timestamp, reason};
 use crate::store::{Gap, Store, StoreError};
-use crate::sync::{DecisionRequest, NotDecided};
+use crate::sync::{AcceptedClock, DecisionRequest, NotDecided};
 
 /// The handles of a daemon's services, for its servers and commands. Each service owns its state;
 /// these only reach it.
@@ -210,6 +210,19 @@ impl Services {
         self.mirror.decide_hold(upstream, request)
     }
 
+    /// Accepts the clock of this machine as right; `None` if it is trusted already.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn accept_clock(
+        &self,
+        by: &str,
+        reason: &str,
+        actor: Actor,
+    ) -> Result<Option<AcceptedClock>, StoreError> {
+        accept_clock(&self.store, &self.clock, by, reason, actor)
+    }
+
     /// Acknowledges an alert, if `seen` is the digest of what it shows now.
     ///
     /// # Errors
@@ -281,7 +294,7 @@ impl Services {
     pub fn status(&self) -> Result<StatusReport, StoreError> {
         let definitions = self.mirror.definitions();
         let snapshot = self.store.snapshot()?;
-        let mut report = status(&snapshot, &self.current_policy(), &definitions, self.clock.now())?;
+        let mut report = status(&snapshot, &self.current_policy(), &definitions, &self.clock)?;
         let published = self.published();
         report.running = true;
         if let Some(failure) = self.store.write_failure() {

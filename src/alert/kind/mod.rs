@@ -22,6 +22,7 @@ pub enum AlertKind {
     ApprovedQuarantined,
     Backdated,
     CaseTwins,
+    ClockDistrusted,
     ClockSkew,
     ConnectionsCrowded,
     DamagedRow,

@@ -384,7 +384,14 @@ mod tests {
         let now = Timestamp::from_micros(1);
         let failure = Failure { at: now, class: FailureClass::Fetch, reason: "no".into() };
         let shown = Digest::of(b"");
-        let on_hold = ChangeSet { shown, since: now, rows: 1, complete: true, exceeded: vec![] };
+        let on_hold = ChangeSet {
+            shown,
+            since: now,
+            rows: 1,
+            complete: true,
+            exceeded: vec![],
+            newest: None,
+        };
         let state = UpstreamState {
             last_failure: Some(failure),
             on_hold: Some(on_hold),
