@@ -1,6 +1,7 @@
 use clap::Subcommand;
 
 use super::decide_args::filled;
+use super::visible::visible;
 use crate::alert::parse_seen;
 use crate::model::Digest;
 
@@ -40,7 +41,7 @@ pub(super) enum LookalikeAction {
     /// Everything that a name resembles, compared now
     Why {
         /// The name to compare
-        #[arg(value_name = "NAME")]
+        #[arg(value_name = "NAME", value_parser = visible)]
         name: String,
     },
 }

@@ -52,9 +52,11 @@ mod sheet;
 mod sheet_markdown;
 mod show;
 mod status_text;
+mod stopping;
 mod sync;
 mod target;
 mod token;
+mod visible;
 mod written;
 
 use std::ffi::OsString;

@@ -72,7 +72,7 @@ pub use mirror::{
 pub use notify::open_webhooks;
 pub use policy::{
     CurrentPolicy, LoadedOverlays, MAX_PROPOSAL_BYTES, MAX_SET_BYTES, OverlayFile, Proposal,
-    ProposedChange, combine, last_good_overlays, load_overlays, starter_warning,
+    ProposedChange, combine, last_good_overlays, load_folder, load_overlays, starter_warning,
 };
 pub use publish::Published;
 pub use query::{

@@ -24,9 +24,14 @@ async fn place(expires: &str) -> (Upstream, Workplace) {
     let upstream = Upstream::start([Row::new(ENTRY, "1.0.0")]).await;
     let place = Workplace::new(&upstream.url);
     place.upstream(&upstream.url, "sync = {interval = \"500ms\"}");
-    let approval = format!("{{state: approved, reviewed: 2026-05-01, expires: {expires}}}");
-    place.overlay("policy.yaml", &format!("servers: [{{name: {ENTRY}, approval: {approval}}}]"));
+    policy(&place, expires, "");
     (upstream, place)
+}
+
+fn policy(place: &Workplace, expires: &str, more: &str) {
+    let approval = format!("{{state: approved, reviewed: 2026-05-01, expires: {expires}}}");
+    let rule = format!("servers: [{{name: {ENTRY}, approval: {approval}{more}}}]");
+    place.overlay("policy.yaml", &rule);
 }
 
 async fn clock_until(daemon: &Daemon, agreement: &str, distrusted: bool) -> Value {
@@ -70,10 +75,12 @@ async fn clock_that_jumped_ahead_moves_no_stored_time_until_a_person_accepts_it(
     assert!(now(&status).starts_with("2026-06-01T00:"), "{status}");
     has_alert(&place, true).await;
     daemon.serves(1).await;
-    upstream.put(Row::new(ENTRY, "1.0.1").published("2026-04-01T00:00:00Z"));
-    place.json(&["sync", "--full", "--json"]);
-    daemon.serves(2).await;
-    let answer = daemon.get("/v0.1/servers?updated_since=2026-01-01T00:00:00Z").await;
+    policy(&place, "2026-12-01", ", tier: 1");
+    let answer = eventually("the changed entry", async || {
+        let answer = daemon.get("/v0.1/servers?updated_since=2026-01-01T00:00:00Z").await;
+        answer.text.contains("\"tier\":1").then_some(answer)
+    })
+    .await;
     assert!(!answer.text.contains("\"updatedAt\":\"2027"), "{}", answer.text);
     assert!(answer.text.contains("\"updatedAt\":\"2026-06-01T00:"), "{}", answer.text);
     let printed = place.print(&["status"]);

@@ -62,6 +62,7 @@ mod schemas;
 mod servable;
 mod serving;
 mod socket;
+mod stops;
 mod stories;
 mod support;
 mod view_lists;

@@ -54,6 +54,7 @@ pub enum AlertKind {
     OnHold,
     OverlaysRefused,
     OverlaysUnread,
+    OverlaysUnwatched,
     OwnershipRevoked,
     PackageChanged,
     PackageDisputed,
