@@ -106,7 +106,7 @@ mod tests {
                 let before = ledger.newest();
                 let at = ledger.next_timestamp(now);
                 prop_assert!(before.is_none_or(|before| before < at), "dates increase");
-                prop_assert!(at.as_micros() <= latest.as_micros() + index as i64, "no clock said so");
+                prop_assert!(at.as_micros() <= latest.as_micros() + i64::try_from(index).expect("few"), "no clock said so");
                 for entry in changed {
                     ledger.set(key(entry), record(index, at));
                 }

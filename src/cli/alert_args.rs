@@ -41,7 +41,7 @@ pub(super) enum LookalikeAction {
     /// Everything that a name resembles, compared now
     Why {
         /// The name to compare
-        #[arg(value_name = "NAME", value_parser = visible)]
+        #[arg(value_name = "NAME", value_parser = visible())]
         name: String,
     },
 }

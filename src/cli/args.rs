@@ -129,7 +129,7 @@ pub(super) enum Command {
     /// Show why the versions of one server are served or hidden, or what a wildcard covers
     Explain {
         /// A server, one version of it, or a pattern such as `com.example/*`
-        #[arg(value_name = "NAME[@VERSION] | PATTERN", value_parser = visible)]
+        #[arg(value_name = "NAME[@VERSION] | PATTERN", value_parser = visible())]
         name: String,
         /// Every gate with its evidence
         #[arg(long, short)]
@@ -165,7 +165,7 @@ pub(super) enum Command {
     /// Look up now who owns a namespace, and what the owner has to publish
     Ownership {
         /// The part of a name before the slash, such as com.example
-        #[arg(required_unless_present = "all", value_parser = visible)]
+        #[arg(required_unless_present = "all", value_parser = visible())]
         namespaces: Vec<String>,
         /// All namespaces that overlays mention
         #[arg(long, conflicts_with = "namespaces")]
@@ -194,7 +194,7 @@ pub(super) enum Command {
     /// List the packages that entries name, with the recorded digests of their files
     Packages {
         /// All entries of this server, whether they are served or not
-        #[arg(value_name = "NAME", value_parser = visible)]
+        #[arg(value_name = "NAME", value_parser = visible())]
         name: Option<String>,
         /// Print JSON for programs
         #[arg(long)]

@@ -18,9 +18,12 @@ use crate::model::Timestamp;
 use crate::remote::{OwnershipSources, Reach, SourceSettings};
 
 /// Runs the product without a network in a temporary folder, until it is interrupted.
-pub(super) async fn demo(given: Settings, bars: &MultiProgress) -> Result<Exit, CliError> {
+pub(super) async fn demo(
+    given: Settings,
+    bars: &MultiProgress,
+    stopping: Stopping,
+) -> Result<Exit, CliError> {
     let shift = Shift::to(START);
-    let stopping = Stopping::listen();
     let clock = Arc::new(Clock::starting_at(Timestamp::MIN).shifted(shift));
     let failed = |source| CliError::File { path: "loopback".into(), source };
     let doubles = Doubles::start(&clock, &stopping.stop).await.map_err(failed)?;

@@ -11,7 +11,7 @@ use crate::lint::duration;
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct ListArguments {
     /// Only names that contain this text, or match it where it has a `*`
-    #[arg(value_parser = visible)]
+    #[arg(value_parser = visible())]
     pub pattern: Option<String>,
     /// Hidden entries too, with the reason
     #[arg(long)]

@@ -70,6 +70,7 @@ use args::{Arguments, Command};
 use error::{CliError, Exit};
 use hold::Choice;
 use list_args::ListArguments;
+use stopping::{Stopping, step};
 
 use crate::config::Settings;
 use crate::overlay::State;
@@ -111,7 +112,6 @@ fn run(arguments: Arguments) -> Result<Exit, CliError> {
         // An editor asks for it while the settings may be wrong.
         return Ok(check::print_schema(kind));
     }
-    let settings = settings(&arguments)?;
     let bars = MultiProgress::new();
     let format = LogFormat::or_suitable(arguments.log);
     let logs = matches!(arguments.command, Command::Serve | Command::Demo);
@@ -121,22 +121,31 @@ fn run(arguments: Arguments) -> Result<Exit, CliError> {
         .enable_all()
         .build()
         .map_err(CliError::Runtime)?;
-    let exit = runtime.block_on(dispatch(arguments, settings, format, bars));
+    let exit = runtime.block_on(obey(arguments, format, bars));
     // Blocking work that is under way ends with its transaction; nothing waits for more.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     exit
 }
 
-fn settings(arguments: &Arguments) -> Result<Settings, CliError> {
-    let (file, named) = arguments.configuration();
-    Settings::load(&file, named, arguments.locations()).map_err(CliError::Findings)
+/// Reads the settings and does what the command says; a signal is obeyed before anything is read.
+async fn obey(
+    arguments: Arguments,
+    format: LogFormat,
+    bars: MultiProgress,
+) -> Result<Exit, CliError> {
+    let is_daemon = matches!(arguments.command, Command::Serve | Command::Demo);
+    let stopping = if is_daemon { Stopping::listen() } else { Stopping::default() };
+    let ((file, named), locations) = (arguments.configuration(), arguments.locations());
+    let loading = step(move || Settings::load(&file, named, locations).map_err(CliError::Findings));
+    let Some(settings) = stopping.unless_stopped(loading).await else { return Ok(Exit::Done) };
+    Box::pin(dispatch(arguments, settings?, format, (bars, stopping))).await
 }
 
 async fn dispatch(
     arguments: Arguments,
     settings: Settings,
     format: LogFormat,
-    bars: MultiProgress,
+    (bars, stopping): (MultiProgress, Stopping),
 ) -> Result<Exit, CliError> {
     let (file, named) = arguments.configuration();
     let configured = || Settings::load(&file, named, arguments.configured_locations());
@@ -147,7 +156,7 @@ async fn dispatch(
     match arguments.command {
         Command::Serve => {
             let drawn = format == LogFormat::Text;
-            serve::serve(settings, drawn.then_some(&bars)).await
+            serve::serve(settings, drawn.then_some(&bars), stopping).await
         }
         Command::Sync { show: Some(set), only, json, .. } => {
             hold::show(settings, &set, only.as_deref(), json).await
@@ -169,7 +178,7 @@ async fn dispatch(
         Command::Sync { full, dry_run, json, .. } => {
             sync::sync(settings, full, dry_run, json).await
         }
-        Command::Demo => demo::demo(settings, &bars).await,
+        Command::Demo => Box::pin(demo::demo(settings, &bars, stopping)).await,
         Command::Check { file: Some(file), json, .. } => {
             check::check_file(&settings, &file, json).await
         }

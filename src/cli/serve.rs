@@ -37,8 +37,8 @@ const MOST_READINGS: usize = 10;
 pub(super) async fn serve(
     settings: Settings,
     bars: Option<&MultiProgress>,
+    stopping: Stopping,
 ) -> Result<Exit, CliError> {
-    let stopping = Stopping::listen();
     let opening = async {
         let opened = step(move || {
             let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
@@ -90,7 +90,8 @@ pub(super) async fn run_daemon(
     let Surroundings { sources, shift, stopping } = surroundings;
     let starting = start(settings, upstreams.clone(), shift);
     let Some(started) = stopping.unless_stopped(starting).await else { return Ok(Exit::Done) };
-    let running = run_started(started?, upstreams, listeners, (sources, &stopping.stop), bars);
+    let running =
+        Box::pin(run_started(started?, upstreams, listeners, (sources, &stopping.stop), bars));
     stopping.unless_insisted(running).await.unwrap_or(Ok(Exit::Done))
 }
 

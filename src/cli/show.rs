@@ -22,7 +22,7 @@ const MAX_OTHERS: usize = 20;
 #[derive(Debug, Args)]
 pub(super) struct ShowArguments {
     /// A server, or one version of it
-    #[arg(value_name = "NAME[@VERSION]", value_parser = visible)]
+    #[arg(value_name = "NAME[@VERSION]", value_parser = visible())]
     pub name: String,
     /// The upstream to read from; without it the one that the name belongs to comes first
     #[arg(long, value_name = "ID")]

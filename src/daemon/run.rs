@@ -206,7 +206,7 @@ async fn prune_history(
 async fn become_ready(services: Arc<Services>, stop: CancellationToken) {
     let ready = async {
         services.mirror.wait_until_known().await;
-        services.clock.wait_for_a_date(LONGEST_DOUBT).await;
+        services.know_the_time(LONGEST_DOUBT).await;
         let mut screening = services.screening.subscribe();
         let indexed = screening.wait_for(|screening| screening.protection.is_some());
         // The sender is a field of the services, so it is not dropped meanwhile.

@@ -57,6 +57,23 @@ impl Store {
         })
     }
 
+    /// Records that the gap since a time before the start lasted until now: at the start it was not known how late it is.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn record_gap(&self, from: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        self.write(now, |transaction| {
+            let mut meta = transaction.open_table(META)?;
+            let mut gaps: Vec<Gap> =
+                meta.get(GAPS_KEY)?.and_then(|value| read(value.value())).unwrap_or_default();
+            gaps.retain(|gap| gap.from != from);
+            gaps.push(Gap { from, to: now });
+            gaps.drain(..gaps.len().saturating_sub(MAX_GAPS));
+            meta.insert(GAPS_KEY, codec::json(&gaps)?.as_slice())?;
+            Ok(())
+        })
+    }
+
     /// Records that a daemon uses the store, and the time that its clock agreed on with upstreams.
     ///
     /// # Errors
@@ -113,6 +130,15 @@ impl Snapshot {
         Ok(gaps.and_then(|value| read(value.value())).unwrap_or_default())
     }
 
+    /// Returns the last time at which a daemon used the store.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn last_use(&self) -> Result<Option<Timestamp>, StoreError> {
+        let alive = self.tables.meta()?.get(ALIVE_KEY)?;
+        Ok(alive.and_then(|value| read(value.value())))
+    }
+
     /// Returns the last agreement of our clock with those of upstreams; `None` if there was none.
     ///
     /// # Errors
@@ -146,6 +172,10 @@ mod tests {
         store.record_use(None, at(5)).expect("recorded");
         store.record_start(at(9)).expect("recorded");
         assert_eq!(gaps(), [Gap { from: at(5), to: at(9) }]);
+        store.record_use(None, at(10)).expect("recorded");
+        store.record_gap(at(5), at(8)).expect("recorded");
+        assert_eq!(gaps(), [Gap { from: at(5), to: at(8) }], "it was not as late");
+        store.record_gap(at(5), at(9)).expect("recorded");
         let inside = [4, 5, 6, 9, 10].map(|minute| gaps()[0].contains(at(minute)));
         assert_eq!(inside, [false, false, true, true, false]);
         for start in 0..100 {

@@ -156,3 +156,25 @@ async fn store_with_times_of_next_year_is_brought_back_by_a_person() {
     assert_eq!(daemon.signal("TERM").await, Some(0));
     assert_eq!(place.run(&ACCEPT).status.code(), Some(1), "nothing to accept");
 }
+
+/// P33: what lies between the last use and a start two days later is of another history, although the start did not
+/// know at once how late it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn gap_before_a_start_lasts_until_the_time_that_an_upstream_confirms() {
+    let (upstream, place) = place("2027-01-01").await;
+    let date = "Mon, 01 Jun 2026 00:01:00 GMT";
+    let daemon = start(&place, &upstream, "2026-06-01T00:00:00Z", date).await;
+    daemon.serves(1).await;
+    clock_until(&daemon, "agreed", false).await;
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    let date = "Wed, 03 Jun 2026 00:01:00 GMT";
+    let daemon = start(&place, &upstream, "2026-06-03T00:00:00Z", date).await;
+    let status = clock_until(&daemon, "agreed", false).await;
+    assert!(now(&status).starts_with("2026-06-03"), "{status}");
+    let asks_to_resync = async |since: &str| {
+        let answer = daemon.get(&format!("/v0.1/servers?updated_since={since}")).await;
+        !answer.header("vidimus-resync").is_empty()
+    };
+    assert!(asks_to_resync("2026-06-02T00:00:00Z").await);
+    assert!(!asks_to_resync("2026-06-03T01:00:00Z").await);
+}

@@ -37,18 +37,23 @@ async fn catches_signals(child: &mut Child) {
 #[tokio::test(flavor = "multi_thread")]
 async fn start_that_hangs_in_a_file_ends_at_each_signal() {
     let upstream = Upstream::start([]).await;
-    for signal in ["TERM", "INT", "HUP"] {
+    for (signal, file) in
+        [("TERM", "token"), ("INT", "token"), ("HUP", "token"), ("TERM", "pipe.toml")]
+    {
         let place = Workplace::new(&upstream.url);
         place.upstream(&upstream.url, "token_file = \"token\"");
         // Reading a pipe without a writer waits for ever.
-        let made = Command::new("mkfifo").arg(place.path().join("token")).status();
+        let made = Command::new("mkfifo").arg(place.path().join(file)).status();
         assert!(made.expect("mkfifo runs").success());
         let mut command = place.command(&[&["serve"], LOOPBACK.as_slice()].concat());
+        if file == "pipe.toml" {
+            command.arg("--config=pipe.toml");
+        }
         let mut child =
             command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
         catches_signals(&mut child).await;
         send(signal, child.id());
-        assert_eq!(code(child).await, Some(0), "{signal}");
+        assert_eq!(code(child).await, Some(0), "{signal} while {file} is read");
     }
 }
 

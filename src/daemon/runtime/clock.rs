@@ -20,6 +20,8 @@ pub struct Clock {
     clocks: Mutex<Clocks>,
     /// True while a time far beyond the last use waits for an upstream that confirms it.
     awaits_date: watch::Sender<bool>,
+    /// True if it did so at the start.
+    is_doubtful: bool,
     shift: Shift,
     /// The time in microseconds that a test sets; it replaces the system's.
     #[cfg(test)]
@@ -76,6 +78,7 @@ impl Clock {
             floor: AtomicI64::new(floor.as_micros()),
             clocks: Mutex::new(clocks),
             awaits_date: watch::Sender::new(false),
+            is_doubtful: false,
             shift: Shift::NONE,
             #[cfg(test)]
             manual: None,
@@ -102,9 +105,9 @@ impl Clock {
         *self.clocks() = clocks;
         let (system, moment) = self.sources();
         let ahead = self.clocks().read(system, moment).ahead;
-        let is_far = ahead > 0 && exceeds(ahead);
-        self.awaits_date.send_replace(is_far);
-        self
+        let is_doubtful = ahead > 0 && exceeds(ahead);
+        self.awaits_date.send_replace(is_doubtful);
+        Self { is_doubtful, ..self }
     }
 
     #[must_use]
@@ -127,14 +130,19 @@ impl Clock {
         self.clocks().keep_only(upstreams);
     }
 
-    /// Waits until an upstream stated its time, if that decides which time is used; for at most `longest`.
-    pub(in crate::daemon) async fn wait_for_a_date(&self, longest: Duration) {
+    /// Waits until an upstream stated its time, if that decides which time is used; for at most `longest`. Returns false if
+    /// the time was known already.
+    pub(in crate::daemon) async fn wait_for_a_date(&self, longest: Duration) -> bool {
+        if !self.is_doubtful {
+            return false;
+        }
         let mut awaits_date = self.awaits_date.subscribe();
         // The sender is a field of `self`, so it is not dropped meanwhile.
         let heard = awaits_date.wait_for(|awaits_date| !awaits_date);
         let _ = tokio::time::timeout(longest, heard).await;
         self.clocks().stop_waiting();
         self.awaits_date.send_replace(false);
+        true
     }
 
     /// Remembers that the clocks agree, if they do; returns what the store has to keep.

@@ -95,7 +95,7 @@ fn settled_part(before: &Folder, now: &Folder) -> Folder {
     for file in files {
         match (before.get(file), now_read.get(file)) {
             (Some(first), Some(second)) if first == second => {
-                settled.sources.push(Arc::clone(second))
+                settled.sources.push(Arc::clone(second));
             }
             _ => {
                 let allowed = "it is read when it has settled; what was read before stays in use";
