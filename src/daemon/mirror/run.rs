@@ -31,11 +31,12 @@ pub async fn run_sync<S: PageSource>(
     observer: impl Observer,
 ) -> Result<RunReport, SyncFailure> {
     let observer = Arc::new(observer);
-    let mut outcome = perform_run(store, clock, source, options, stop, Arc::clone(&observer)).await;
+    let first = perform_run(store, clock, source, options, stop, Arc::clone(&observer));
+    let mut outcome = Box::pin(first).await;
     if matches!(outcome, Err(SyncFailure::Replaced)) {
         info!(upstream = options.upstream, "the upstream has another store: a full sync follows");
         let full = RunOptions { full: true, ..options.clone() };
-        outcome = perform_run(store, clock, source, &full, stop, observer).await;
+        outcome = Box::pin(perform_run(store, clock, source, &full, stop, observer)).await;
     }
     match outcome {
         Err(failure) if !options.dry_run => {
