@@ -61,7 +61,7 @@ async fn measure(advisories: usize, rows: &[Generated]) {
         let next = place.path().join("next.zip");
         let bytes = write_feed(&next, advisories, rows, changed);
         println!("{advisories} advisories, {:.1} MB of JSON", bytes as f64 / 1e6);
-        let read_at = daemon.status().await["advisories"]["feeds"][0]["content_at"].clone();
+        let read_at = daemon.status().await["advisories"]["feeds"][0]["contentAt"].clone();
         let before = cpu_seconds_of(daemon.pid());
         std::fs::rename(next, &feed).expect("renamed");
         let took = wait(&daemon, &read_at).await;
@@ -86,7 +86,7 @@ async fn wait(daemon: &Daemon, before: &Value) -> Duration {
     let begun = Instant::now();
     loop {
         let status = daemon.status().await;
-        let read_at = &status["advisories"]["feeds"][0]["content_at"];
+        let read_at = &status["advisories"]["feeds"][0]["contentAt"];
         if !read_at.is_null() && read_at != before {
             return begun.elapsed();
         }

@@ -11,6 +11,7 @@ pub const MAX_PER_PACKAGE: u32 = 1_000;
 
 /// The state of a feed of advisories.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct FeedState {
     /// The mark of the content that was read last: its `ETag`, or a digest of the listing.
     #[serde(default, skip_serializing_if = "Option::is_none")]

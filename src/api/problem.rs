@@ -32,6 +32,8 @@ pub(super) enum Problem {
     UnknownAdvisory,
     #[error("{0}")]
     NotReleased(ReleaseRefused),
+    #[error("the clock of this machine is trusted; there is nothing to accept")]
+    ClockTrusted,
     #[error("{0}")]
     NotAcknowledged(NotAcknowledged),
     #[error("{0}")]
@@ -114,7 +116,7 @@ impl Problem {
                 NotAcknowledged::Unresolved(UnresolvedId::Ambiguous(_))
                 | NotAcknowledged::MovedOn { .. } => StatusCode::CONFLICT,
             },
-            Self::NotReleased(ReleaseRefused::Changed) => StatusCode::CONFLICT,
+            Self::NotReleased(ReleaseRefused::Changed) | Self::ClockTrusted => StatusCode::CONFLICT,
             Self::UnknownServer
             | Self::UnknownRoute { .. }
             | Self::UnknownOperation

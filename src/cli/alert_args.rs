@@ -1,5 +1,7 @@
 use clap::Subcommand;
 
+use super::decide_args::filled;
+use super::visible::visible;
 use crate::alert::parse_seen;
 use crate::model::Digest;
 
@@ -39,7 +41,7 @@ pub(super) enum LookalikeAction {
     /// Everything that a name resembles, compared now
     Why {
         /// The name to compare
-        #[arg(value_name = "NAME")]
+        #[arg(value_name = "NAME", value_parser = visible())]
         name: String,
     },
 }
@@ -58,6 +60,19 @@ pub(super) enum AdvisoryAction {
         by: String,
         /// The reason why it should hide that much
         #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ClockAction {
+    /// Accept the clock of this machine as right, until it agrees with an upstream or differs by another 10 minutes
+    Accept {
+        /// The person who compared it
+        #[arg(long, value_name = "PERSON", value_parser = filled)]
+        by: String,
+        /// The other clock that it was compared with, or another reason
+        #[arg(long, value_name = "TEXT", value_parser = filled)]
         reason: String,
     },
 }

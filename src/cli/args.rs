@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 
-use super::alert_args::{AdvisoryAction, AlertAction, LookalikeAction};
+use super::alert_args::{AdvisoryAction, AlertAction, ClockAction, LookalikeAction};
 use super::decide_args::{AffirmArguments, ApproveArguments, RefuseArguments, filled};
 use super::history_args::{ChangesArguments, HistoryArguments};
 use super::list_args::ListArguments;
 use super::plan::PlanArguments;
 use super::review_args::ReviewArguments;
 use super::show::ShowArguments;
+use super::visible::visible;
 use crate::alert::{AlertKind, parse_seen};
 use crate::config::Locations;
 use crate::lookalike::Level;
@@ -128,13 +129,21 @@ pub(super) enum Command {
     /// Show why the versions of one server are served or hidden, or what a wildcard covers
     Explain {
         /// A server, one version of it, or a pattern such as `com.example/*`
-        #[arg(value_name = "NAME[@VERSION] | PATTERN")]
+        #[arg(value_name = "NAME[@VERSION] | PATTERN", value_parser = visible())]
         name: String,
         /// Every gate with its evidence
         #[arg(long, short)]
         verbose: bool,
         /// Print JSON for programs
         #[arg(long)]
+        json: bool,
+    },
+    /// Decide about the clock of this machine, which differs from those of all upstreams
+    Clock {
+        #[command(subcommand)]
+        action: ClockAction,
+        /// Print JSON for programs
+        #[arg(long, global = true)]
         json: bool,
     },
     /// Copy the store into a new file, also while a daemon uses it, and read the copy back
@@ -156,7 +165,7 @@ pub(super) enum Command {
     /// Look up now who owns a namespace, and what the owner has to publish
     Ownership {
         /// The part of a name before the slash, such as com.example
-        #[arg(required_unless_present = "all")]
+        #[arg(required_unless_present = "all", value_parser = visible())]
         namespaces: Vec<String>,
         /// All namespaces that overlays mention
         #[arg(long, conflicts_with = "namespaces")]
@@ -185,7 +194,7 @@ pub(super) enum Command {
     /// List the packages that entries name, with the recorded digests of their files
     Packages {
         /// All entries of this server, whether they are served or not
-        #[arg(value_name = "NAME")]
+        #[arg(value_name = "NAME", value_parser = visible())]
         name: Option<String>,
         /// Print JSON for programs
         #[arg(long)]

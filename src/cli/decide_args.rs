@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
+use super::visible::visible;
 use crate::alert::parse_seen;
 use crate::model::Digest;
 use crate::overlay::edit::Expiry;
@@ -28,7 +29,7 @@ pub(super) struct Output {
 #[derive(Debug, Args)]
 pub(super) struct ApproveArguments {
     /// A server, one version of it, or a range of versions
-    #[arg(value_name = "NAME[@VERSION|@RANGE]")]
+    #[arg(value_name = "NAME[@VERSION|@RANGE]", value_parser = visible())]
     pub name: String,
     /// The digest of the sheet that was read; `vidimus review NAME` prints the complete command
     #[arg(long, value_name = "DIGEST", value_parser = parse_seen)]
@@ -77,7 +78,7 @@ pub(super) enum Followed {
 #[derive(Debug, Args)]
 pub(super) struct RefuseArguments {
     /// A server, one version of it, or a range of versions; `NS/*` for all servers of a namespace
-    #[arg(value_name = "NAME[@VERSION|@RANGE]")]
+    #[arg(value_name = "NAME[@VERSION|@RANGE]", value_parser = visible())]
     pub name: String,
     /// The person who decides
     #[arg(long, value_name = "PERSON", value_parser = filled)]
@@ -92,7 +93,7 @@ pub(super) struct RefuseArguments {
 #[derive(Debug, Args)]
 pub(super) struct AffirmArguments {
     /// A server, one version of it, or a range of versions, as an approval selects them
-    #[arg(value_name = "NAME[@VERSION|@RANGE]")]
+    #[arg(value_name = "NAME[@VERSION|@RANGE]", value_parser = visible())]
     pub name: String,
     /// The digest of the sheet that was read; `vidimus review NAME` prints it
     #[arg(long, value_name = "DIGEST", value_parser = parse_seen)]

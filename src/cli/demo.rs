@@ -6,11 +6,11 @@ use std::sync::Arc;
 use indicatif::MultiProgress;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use super::error::{CliError, Exit};
 use super::print::out;
 use super::serve::{Listeners, Surroundings, listen, run_daemon};
+use super::stopping::Stopping;
 use crate::config::{Locations, Settings, read_upstreams};
 use crate::daemon::{Clock, Shift};
 use crate::demo::{Doubles, FILES, START};
@@ -18,12 +18,15 @@ use crate::model::Timestamp;
 use crate::remote::{OwnershipSources, Reach, SourceSettings};
 
 /// Runs the product without a network in a temporary folder, until it is interrupted.
-pub(super) async fn demo(given: Settings, bars: &MultiProgress) -> Result<Exit, CliError> {
+pub(super) async fn demo(
+    given: Settings,
+    bars: &MultiProgress,
+    stopping: Stopping,
+) -> Result<Exit, CliError> {
     let shift = Shift::to(START);
-    let stop = CancellationToken::new();
     let clock = Arc::new(Clock::starting_at(Timestamp::MIN).shifted(shift));
     let failed = |source| CliError::File { path: "loopback".into(), source };
-    let doubles = Doubles::start(&clock, &stop).await.map_err(failed)?;
+    let doubles = Doubles::start(&clock, &stopping.stop).await.map_err(failed)?;
     let folder = Folder::create(&doubles.upstream)?;
     let listeners = Listeners {
         registry: listen_near(given.listen, "the registry", "--listen").await?,
@@ -33,7 +36,7 @@ pub(super) async fn demo(given: Settings, bars: &MultiProgress) -> Result<Exit, 
     let sources = sources(&settings, doubles.resolver)?;
     let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
     introduce(folder.path(), doubles.rows, listeners.registry.local_addr().unwrap_or(given.listen));
-    let surroundings = Surroundings { sources, shift, stop };
+    let surroundings = Surroundings { sources, shift, stopping };
     run_daemon(settings, upstreams, listeners, surroundings, Some(bars)).await
 }
 

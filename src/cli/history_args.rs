@@ -1,9 +1,11 @@
 use clap::Args;
 
+use super::visible::visible;
+
 #[derive(Debug, Args)]
 pub(super) struct HistoryArguments {
     /// A server, or one version of it
-    #[arg(value_name = "NAME[@VERSION]")]
+    #[arg(value_name = "NAME[@VERSION]", value_parser = visible())]
     pub name: String,
     /// Only events before the one with this number, to continue an answer
     #[arg(long, value_name = "NUMBER", value_parser = number)]

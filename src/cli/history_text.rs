@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::print::{counted, err, out};
 use crate::daemon::History;
 use crate::history::{
-    AcknowledgementChange, Cause, Change, Effect, EntryChange, HoldChange, HoldStep, PolicyLoad,
-    RuleRecord, VerdictChange,
+    AcknowledgementChange, Cause, Change, ClockChange, Effect, EntryChange, HoldChange, HoldStep,
+    PolicyLoad, RuleRecord, VerdictChange,
 };
 use crate::model::{Digest, EscapedWhole};
 use crate::sync::short_id;
@@ -65,6 +65,12 @@ pub(super) fn sentence(change: &Change, rules: &Rules, with_names: bool) -> Stri
         }
         Change::Acknowledgement(change) => of_acknowledgement(change),
         Change::Hold(change) => of_hold(change),
+        Change::Clock(ClockChange { ahead, by, reason, actor }) => {
+            let difference = difference(*ahead);
+            format!(
+                "the clock of the daemon, {difference}, was accepted by {by} ({actor}): {reason}"
+            )
+        }
         Change::Policy(PolicyLoad { files, ended, denying, .. }) => {
             let files = counted(*files, "overlay file", "overlay files");
             if (*ended, *denying) == (0, 0) {
@@ -81,6 +87,17 @@ pub(super) fn sentence(change: &Change, rules: &Rules, with_names: bool) -> Stri
             }
             text
         }
+    }
+}
+
+/// Says how far the clock of the daemon is from the others.
+pub(super) fn difference(ahead: i64) -> String {
+    let side = if ahead < 0 { "behind" } else { "ahead" };
+    let (minutes, hours) = (ahead.unsigned_abs() / 60, ahead.unsigned_abs() / 3_600);
+    match hours {
+        0..=1 => format!("{} {side}", counted(minutes, "minute", "minutes")),
+        2..=47 => format!("{} {side}", counted(hours, "hour", "hours")),
+        hours => format!("{} {side}", counted(hours / 24, "day", "days")),
     }
 }
 

@@ -3,6 +3,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
+use super::visible::visible;
 use crate::curation::EntryState;
 use crate::lint::duration;
 
@@ -10,6 +11,7 @@ use crate::lint::duration;
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct ListArguments {
     /// Only names that contain this text, or match it where it has a `*`
+    #[arg(value_parser = visible())]
     pub pattern: Option<String>,
     /// Hidden entries too, with the reason
     #[arg(long)]

@@ -12,6 +12,7 @@ mod args;
 mod backup;
 mod check;
 mod client;
+mod clock;
 mod content;
 mod covered;
 mod decide;
@@ -50,9 +51,12 @@ mod serve;
 mod sheet;
 mod sheet_markdown;
 mod show;
+mod status_text;
+mod stopping;
 mod sync;
 mod target;
 mod token;
+mod visible;
 mod written;
 
 use std::ffi::OsString;
@@ -61,11 +65,12 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use indicatif::MultiProgress;
 
-use alert_args::LookalikeAction;
+use alert_args::{ClockAction, LookalikeAction};
 use args::{Arguments, Command};
 use error::{CliError, Exit};
 use hold::Choice;
 use list_args::ListArguments;
+use stopping::{Stopping, step};
 
 use crate::config::Settings;
 use crate::overlay::State;
@@ -107,7 +112,6 @@ fn run(arguments: Arguments) -> Result<Exit, CliError> {
         // An editor asks for it while the settings may be wrong.
         return Ok(check::print_schema(kind));
     }
-    let settings = settings(&arguments)?;
     let bars = MultiProgress::new();
     let format = LogFormat::or_suitable(arguments.log);
     let logs = matches!(arguments.command, Command::Serve | Command::Demo);
@@ -117,22 +121,31 @@ fn run(arguments: Arguments) -> Result<Exit, CliError> {
         .enable_all()
         .build()
         .map_err(CliError::Runtime)?;
-    let exit = runtime.block_on(dispatch(arguments, settings, format, bars));
+    let exit = runtime.block_on(obey(arguments, format, bars));
     // Blocking work that is under way ends with its transaction; nothing waits for more.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     exit
 }
 
-fn settings(arguments: &Arguments) -> Result<Settings, CliError> {
-    let (file, named) = arguments.configuration();
-    Settings::load(&file, named, arguments.locations()).map_err(CliError::Findings)
+/// Reads the settings and does what the command says; a signal is obeyed before anything is read.
+async fn obey(
+    arguments: Arguments,
+    format: LogFormat,
+    bars: MultiProgress,
+) -> Result<Exit, CliError> {
+    let is_daemon = matches!(arguments.command, Command::Serve | Command::Demo);
+    let stopping = if is_daemon { Stopping::listen() } else { Stopping::default() };
+    let ((file, named), locations) = (arguments.configuration(), arguments.locations());
+    let loading = step(move || Settings::load(&file, named, locations).map_err(CliError::Findings));
+    let Some(settings) = stopping.unless_stopped(loading).await else { return Ok(Exit::Done) };
+    Box::pin(dispatch(arguments, settings?, format, (bars, stopping))).await
 }
 
 async fn dispatch(
     arguments: Arguments,
     settings: Settings,
     format: LogFormat,
-    bars: MultiProgress,
+    (bars, stopping): (MultiProgress, Stopping),
 ) -> Result<Exit, CliError> {
     let (file, named) = arguments.configuration();
     let configured = || Settings::load(&file, named, arguments.configured_locations());
@@ -143,7 +156,7 @@ async fn dispatch(
     match arguments.command {
         Command::Serve => {
             let drawn = format == LogFormat::Text;
-            serve::serve(settings, drawn.then_some(&bars)).await
+            serve::serve(settings, drawn.then_some(&bars), stopping).await
         }
         Command::Sync { show: Some(set), only, json, .. } => {
             hold::show(settings, &set, only.as_deref(), json).await
@@ -165,7 +178,7 @@ async fn dispatch(
         Command::Sync { full, dry_run, json, .. } => {
             sync::sync(settings, full, dry_run, json).await
         }
-        Command::Demo => demo::demo(settings, &bars).await,
+        Command::Demo => Box::pin(demo::demo(settings, &bars, stopping)).await,
         Command::Check { file: Some(file), json, .. } => {
             check::check_file(&settings, &file, json).await
         }
@@ -224,6 +237,9 @@ async fn dispatch(
         }
         Command::Token { action, json } => token::act(settings, action, json).await,
         Command::Status { json } => query::status(settings, json).await,
+        Command::Clock { action: ClockAction::Accept { by, reason }, json } => {
+            clock::accept(settings, &by, &reason, json).await
+        }
         Command::Backup { file, json } => backup::back_up(settings, &file, json).await,
         Command::Restore { file, json } => backup::restored(&settings, &file, json),
         Command::Verify { file, json } => query::verify(settings, file, json).await,

@@ -9,13 +9,11 @@ use miette::{GraphicalReportHandler, LabeledSpan, MietteDiagnostic, NamedSource}
 use serde::Serialize;
 
 use super::error::CliError;
-use crate::alert::AlertReport;
 use crate::api::SyncReport;
-use crate::daemon::{PackageCounts, StatusReport, UpstreamReport, WebhookReport};
 use crate::lint::{Finding, Severity};
-use crate::model::{Bytes, Escaped, EscapedWhole, Timestamp, is_hidden};
-use crate::store::{RecipientStatus, Verification, WriteFailure};
-use crate::sync::{Refused, SyncKind};
+use crate::model::{Escaped, EscapedWhole, is_hidden};
+use crate::store::Verification;
+use crate::sync::SyncKind;
 
 pub(super) fn as_json(value: &impl Serialize) {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
@@ -147,116 +145,6 @@ fn rendered(report: &miette::Report, context: usize) -> String {
     text
 }
 
-pub(super) fn status(report: &StatusReport, json: bool) {
-    if json {
-        return as_json(report);
-    }
-    let daemon = match (report.running, report.ready) {
-        (true, true) => "running",
-        (true, false) => "running, waiting for the first answer of an upstream",
-        (false, _) => "not running; read from the store",
-    };
-    out(&format!("daemon      {daemon}"));
-    let generation = report.generation.map_or("none".into(), |generation| generation.to_string());
-    out(&format!(
-        "generation  {generation}, {} visible",
-        counted(report.visible, "entry", "entries")
-    ));
-    let (bytes, limits) = (Bytes(report.store.bytes), report.store.limits);
-    let (most, free) = (Bytes(limits.max_size), Bytes(limits.min_free));
-    out(&format!("content     {bytes} of {most}; new content leaves {free} of the disk free"));
-    if let Some(failure) = &report.store.write_failure {
-        let WriteFailure { since, reason } = failure;
-        out(&format!("store       cannot be written since {since}: {}", Escaped(reason)));
-    }
-    if report.dropped_log_lines > 0 {
-        let lines = counted(report.dropped_log_lines, "line", "lines");
-        out(&format!("log         {lines} dropped: nothing reads standard error fast enough"));
-    }
-    let overlays = &report.overlays;
-    let rules = counted(overlays.rules, "rule", "rules");
-    out(&match overlays.state.as_str() {
-        "refused" => format!(
-            "overlays    refused; the last valid set and readable denials stay in use ({rules}); see `vidimus check`"
-        ),
-        state => format!("overlays    {state}, {rules}"),
-    });
-    if let Some(next) = &report.next_end {
-        let subject = Escaped(&next.subject);
-        out(&format!("next end    {}: {subject} at {}", next.until, Escaped(&next.place)));
-    }
-    if !report.owners.is_empty() {
-        let counts: Vec<String> =
-            report.owners.iter().map(|(verdict, count)| format!("{count} {verdict}")).collect();
-        out(&format!("ownership   namespaces looked up: {}", counts.join(", ")));
-    }
-    package_counts(report.packages);
-    report.upstreams.iter().for_each(upstream_status);
-    for WebhookReport { status, waiting, dead_letters } in &report.webhooks {
-        let RecipientStatus { recipient, history } = status;
-        let url = &recipient.url;
-        out(&format!("webhook     {} at {url}", recipient.name));
-        out(&format!(
-            "  deliveries     {waiting} waiting, {}",
-            counted(*dead_letters, "dead letter", "dead letters")
-        ));
-        out(&format!("  last accepted  {}", when(history.last_delivered)));
-        if let (Some(since), Some(failure)) = (history.failing_since, &history.last_failure) {
-            out(&format!("  failing        since {since}: {failure}"));
-        }
-    }
-    for report in &report.alerts {
-        let AlertReport { id, alert, state, .. } = report;
-        let state = if report.is_open() { String::new() } else { format!(" ({})", state.as_str()) };
-        let (kind, subject) = (alert.kind(), Escaped(&alert.identity.subject));
-        out(&format!("alert       {id}  {kind} {subject}{state}"));
-    }
-}
-
-/// Returns a time, in words.
-fn when(at: Option<Timestamp>) -> String {
-    at.map_or("never".to_owned(), |at| at.to_string())
-}
-
-fn upstream_status(upstream: &UpstreamReport) {
-    let state = if upstream.enabled { "" } else { " (disabled)" };
-    out(&format!("upstream    {}{state} at {}", upstream.id, Escaped(&upstream.url)));
-    out(&format!("  rows           {}, {} in quarantine", upstream.rows, upstream.quarantined));
-    let (bytes, most) = (Bytes(upstream.bytes), Bytes(upstream.max_bytes));
-    out(&format!("  size           {bytes} of {most}"));
-    if let Some(activity) = &upstream.activity {
-        out(&format!(
-            "  running        {} in {}",
-            counted(activity.rows, "row", "rows"),
-            counted(activity.pages, "page", "pages")
-        ));
-    }
-    out(&format!("  last attempt   {}", when(upstream.last_attempt)));
-    out(&format!("  last success   {}", when(upstream.last_success)));
-    out(&format!("  full sync      {}", when(upstream.last_full_sync)));
-    out(&format!("  watermark      {}", when(upstream.watermark)));
-    if let Some(Refused { times, at }) = upstream.refused {
-        out(&format!(
-            "  incremental    refused {}, last {at}; after 3 each run is a full sync, for one `full_sync`",
-            counted(times.into(), "time", "times")
-        ));
-    }
-    if let Some(on_hold) = &upstream.on_hold {
-        out(&format!(
-            "  on hold        {} as {}@{}",
-            counted(on_hold.set.rows, "row", "rows"),
-            upstream.id,
-            on_hold.id
-        ));
-    }
-    if let Some(failure) = &upstream.last_failure {
-        out(&format!("  last failure   {}: {}", failure.at, Escaped(&failure.reason)));
-    }
-    if upstream.next_attempt.is_some() {
-        out(&format!("  next attempt   {}", when(upstream.next_attempt)));
-    }
-}
-
 pub(super) fn sync(report: &SyncReport, json: bool) {
     if json {
         return as_json(report);
@@ -324,21 +212,6 @@ pub(super) fn verification(found: &Verification, file: bool, repaired: bool, jso
     ));
     found.problems.iter().for_each(|problem| out(problem));
     out(&counted(found.problem_count, "problem", "problems"));
-}
-
-fn package_counts(packages: PackageCounts) {
-    if packages.recorded == 0 {
-        return;
-    }
-    let changed = counted(packages.changed, "with a changed file", "with changed files");
-    out(&format!(
-        "packages    {} recorded, {changed}, {} moved, {} without a usable answer",
-        packages.recorded, packages.moved, packages.unanswered
-    ));
-    out(&format!(
-        "provenance  {} attested, {} without attestations, {} refused",
-        packages.attested, packages.unattested, packages.refused
-    ));
 }
 
 pub(super) fn table(header: &[&str]) -> Table {

@@ -1,6 +1,7 @@
 use super::client::Operator;
 use super::error::{CliError, Exit};
 use super::print;
+use super::status_text;
 use super::target::Target;
 use crate::config::Settings;
 use crate::daemon::{Clock, StatusReport};
@@ -13,14 +14,14 @@ pub(super) async fn status(settings: Settings, json: bool) -> Result<Exit, CliEr
                 &offline.store.snapshot()?,
                 &offline.current_policy,
                 &offline.upstreams,
-                offline.clock.now(),
+                &offline.clock,
             )?;
             report.store.limits = settings.disk;
             report
         }
         Target::Daemon(operator) => operator.get(&["status"], &[]).await?,
     };
-    print::status(&report, json);
+    status_text::print(&report, json);
     Ok(Exit::Done)
 }
 

@@ -3,6 +3,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use super::visible::visible;
 use crate::curation::WaitingKind;
 use crate::lint::duration;
 
@@ -10,7 +11,7 @@ use crate::lint::duration;
 #[derive(Debug, Args)]
 pub(super) struct ReviewArguments {
     /// A server, one version of it, or a range of versions
-    #[arg(value_name = "NAME[@VERSION|@RANGE]")]
+    #[arg(value_name = "NAME[@VERSION|@RANGE]", value_parser = visible())]
     pub name: Option<String>,
     /// Print Markdown, for an issue or a pull request
     #[arg(long, requires = "name", conflicts_with = "json")]

@@ -5,22 +5,22 @@ use std::time::Duration;
 
 use indicatif::MultiProgress;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::client::Addresses;
 use super::error::{CliError, Exit};
 use super::progress::show_first_syncs;
-use super::target::{clock_of, first_overlays, overlays};
+use super::stopping::{Stopping, step};
+use super::target::{clock_of, first_overlays, ids};
 use crate::api::{
     Door, Socket, TOKEN_FILE, Tls, TokenFile, operations, registry, serve as serve_http,
     serve_socket,
 };
-use crate::config::{Public, Settings, Upstream, read_overlays, read_upstreams};
+use crate::config::{Folder, Origin, Public, Settings, Upstream, read_overlays, read_upstreams};
 use crate::daemon::{
-    DaemonError, Services, Shift, fitting_connections, open_source, open_sources, open_webhooks,
-    raise_descriptors, run,
+    DaemonError, Services, Shift, fitting_connections, load_folder, open_source, open_sources,
+    open_webhooks, raise_descriptors, run,
 };
 use crate::model::{Escaped, reason};
 use crate::remote::OwnershipSources;
@@ -37,14 +37,24 @@ const MOST_READINGS: usize = 10;
 pub(super) async fn serve(
     settings: Settings,
     bars: Option<&MultiProgress>,
+    stopping: Stopping,
 ) -> Result<Exit, CliError> {
-    let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
-    let sources = open_sources(&settings)?;
-    let listeners = Listeners {
-        registry: listen("the registry", settings.listen, "--listen").await?,
-        operations: listen("operations", settings.ops_listen, "--ops-listen").await?,
+    let opening = async {
+        let opened = step(move || {
+            let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
+            let sources = open_sources(&settings)?;
+            Ok((settings, upstreams, sources))
+        });
+        let (settings, upstreams, sources) = opened.await?;
+        let listeners = Listeners {
+            registry: listen("the registry", settings.listen, "--listen").await?,
+            operations: listen("operations", settings.ops_listen, "--ops-listen").await?,
+        };
+        Ok::<_, CliError>((settings, upstreams, sources, listeners))
     };
-    let surroundings = Surroundings { sources, shift: Shift::NONE, stop: CancellationToken::new() };
+    let Some(opened) = stopping.unless_stopped(opening).await else { return Ok(Exit::Done) };
+    let (settings, upstreams, sources, listeners) = opened?;
+    let surroundings = Surroundings { sources, shift: Shift::NONE, stopping };
     run_daemon(settings, upstreams, listeners, surroundings, bars).await
 }
 
@@ -59,7 +69,14 @@ pub(super) struct Surroundings {
     pub sources: OwnershipSources,
     /// The difference of its clock from the system's.
     pub shift: Shift,
-    pub stop: CancellationToken,
+    pub stopping: Stopping,
+}
+
+/// A daemon that has read everything that it needs, and runs nothing yet.
+struct Started {
+    services: Arc<Services>,
+    token: Arc<TokenFile>,
+    tls: Option<Tls>,
 }
 
 /// Runs a daemon until it is interrupted or stopped.
@@ -70,29 +87,73 @@ pub(super) async fn run_daemon(
     surroundings: Surroundings,
     bars: Option<&MultiProgress>,
 ) -> Result<Exit, CliError> {
-    for upstream in upstreams.iter().filter(|upstream| upstream.enabled) {
-        open_source(upstream, &settings.egress)?;
-    }
-    open_webhooks(&settings)?;
-    let tls = check_exposure(&settings)?;
-    let Surroundings { sources, shift, stop } = surroundings;
-    if !Store::exists(&settings.data) {
-        // Refused files must leave nothing behind, so they are refused before a store is made.
-        first_overlays(&settings, &upstreams, shift.now())?;
-    }
-    let store = Store::create(&settings.data, shift.now())?.limited(settings.disk);
-    let clock = clock_of(&store)?.shifted(shift);
-    wait_until_settled(&settings.overlays).await;
-    let overlays = match overlays(&settings, &upstreams, &store, clock.now(), true) {
-        // A full disk must not keep denials from being read.
-        Err(CliError::Store(error)) => {
-            error!(reason = %reason(&error), "the overlays could not be stored as the last valid set");
-            overlays(&settings, &upstreams, &store, clock.now(), false)?
+    let Surroundings { sources, shift, stopping } = surroundings;
+    let starting = start(settings, upstreams.clone(), shift);
+    let Some(started) = stopping.unless_stopped(starting).await else { return Ok(Exit::Done) };
+    let running =
+        Box::pin(run_started(started?, upstreams, listeners, (sources, &stopping.stop), bars));
+    stopping.unless_insisted(running).await.unwrap_or(Ok(Exit::Done))
+}
+
+/// Reads the files and opens the store, on threads that may block.
+async fn start(
+    settings: Settings,
+    upstreams: Vec<Upstream>,
+    shift: Shift,
+) -> Result<Started, CliError> {
+    let opened = step(move || {
+        for upstream in upstreams.iter().filter(|upstream| upstream.enabled) {
+            open_source(upstream, &settings.egress)?;
         }
-        loaded => loaded?,
-    };
-    let token = TokenFile::open(&settings.data)
-        .map_err(|source| CliError::File { path: settings.data.join(TOKEN_FILE), source })?;
+        open_webhooks(&settings)?;
+        let tls = check_exposure(&settings)?;
+        if !Store::exists(&settings.data) {
+            // Refused files must leave nothing behind, so they are refused before a store is made.
+            first_overlays(&settings, &upstreams, shift.now())?;
+        }
+        let store = Store::create(&settings.data, shift.now())?.limited(settings.disk);
+        let clock = clock_of(&store)?.shifted(shift);
+        let hears = |upstream: &Upstream| {
+            upstream.enabled && matches!(upstream.origin, Origin::Registry(_))
+        };
+        let clock = if upstreams.iter().any(hears) { clock.awaiting_a_date() } else { clock };
+        Ok((settings, upstreams, tls, store, clock))
+    });
+    let (settings, upstreams, tls, store, clock) = opened.await?;
+    let folder = settled(&settings.overlays).await?;
+    step(move || {
+        let load = |keep| {
+            let (ids, now) = (ids(&upstreams), clock.now());
+            load_folder(&settings, folder.clone(), Some(&ids), Some(&store), now, keep)
+        };
+        let overlays = match load(true) {
+            // A full disk must not keep denials from being read.
+            Err(error) => {
+                error!(reason = %reason(&error), "the overlays could not be stored as the last valid set");
+                load(false)?
+            }
+            loaded => loaded?,
+        };
+        let overlays = overlays.map_err(CliError::Findings)?;
+        let token = TokenFile::open(&settings.data)
+            .map_err(|source| CliError::File { path: settings.data.join(TOKEN_FILE), source })?;
+        let services = Services::new(settings, Arc::new(store), Arc::new(clock), overlays)?;
+        services.count_dropped_log_lines(dropped_lines);
+        Ok(Started { services, token, tls })
+    })
+    .await
+}
+
+/// Serves and follows until the stop.
+async fn run_started(
+    started: Started,
+    upstreams: Vec<Upstream>,
+    listeners: Listeners,
+    (sources, stop): (OwnershipSources, &CancellationToken),
+    bars: Option<&MultiProgress>,
+) -> Result<Exit, CliError> {
+    let Started { services, token, tls } = started;
+    let settings = Arc::clone(&services.settings);
     let socket = open_socket(&settings).await;
     let addresses = Addresses {
         pid: std::process::id(),
@@ -102,12 +163,8 @@ pub(super) async fn run_daemon(
     if let Err(error) = addresses.write(&settings.data) {
         warn!(reason = %reason(&error), "commands do not find this daemon; name its address with --ops-listen");
     }
-    let data = settings.data.clone();
-    let services = Services::new(settings, Arc::new(store), Arc::new(clock), overlays)?;
-    services.count_dropped_log_lines(dropped_lines);
     info!(registry = %addresses.registry, operations = %addresses.operations, "listening");
 
-    tokio::spawn(stop_at_signal(stop.clone()));
     tokio::spawn(show_first_syncs(Arc::clone(&services), bars.cloned(), stop.clone()));
     if let Some(tls) = tls.clone() {
         tokio::spawn(tls.follow_files(stop.clone()));
@@ -127,11 +184,13 @@ pub(super) async fn run_daemon(
     let door = Door::operations(Arc::clone(&services.pressure));
     let private = serve_http(listeners.operations, private, door, stop.clone());
     let (public, private) = (tokio::spawn(public), tokio::spawn(private));
-    let ended = in_time(run(services, upstreams, sources, stop.clone()), &stop).await;
+    // A task of its own: it begins with work on the store, which may hang.
+    let loops = tokio::spawn(run(services, upstreams, sources, stop.clone()));
+    let ended = in_time(async { loops.await? }, stop).await;
     stop.cancel();
     // A server that panicked has logged so; there is nothing left to wait for.
     let _ = (public.await, private.await, local.await);
-    Addresses::remove(&data);
+    Addresses::remove(&settings.data);
     if let Err(error) = &ended {
         error!(%error, "the daemon cannot go on");
     }
@@ -191,18 +250,26 @@ pub(super) fn check_exposure(settings: &Settings) -> Result<Option<Tls>, CliErro
     Ok(public.tls.as_ref().map(Tls::load).transpose()?)
 }
 
-/// Waits until two readings of the overlay folder are equal, but not for long: a file may be half-written, and its denials
-/// come last.
-async fn wait_until_settled(folder: &Path) {
-    let mut before = read_overlays(folder);
+/// Reads the overlay folder until two readings are equal, but not for long: a file may be half-written, and its denials
+/// come last. Returns the last one: another would be one that was not compared.
+async fn settled(folder: &Path) -> Result<Folder, CliError> {
+    let read = || {
+        let folder = folder.to_owned();
+        step(move || Ok(read_overlays(&folder)))
+    };
+    let mut before = read().await?;
     for _ in 0..MOST_READINGS {
         tokio::time::sleep(BETWEEN_READINGS).await;
-        let now = read_overlays(folder);
+        let now = read().await?;
         if now == before {
-            return;
+            return Ok(now);
         }
         before = now;
     }
+    warn!(
+        "the overlay folder changes all the time; what is half-written is judged when it has settled"
+    );
+    Ok(before)
 }
 
 /// Lets the loops end by themselves, and gives up on one that is stuck in the system: an operator who stops the daemon
@@ -239,17 +306,4 @@ pub(super) async fn listen(
 
 fn address(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(asked)
-}
-
-async fn stop_at_signal(stop: CancellationToken) {
-    let Ok(mut terminated) = signal(SignalKind::terminate()) else { return };
-    // A terminal that is closed ends a demo, which removes its folder.
-    let Ok(mut hung_up) = signal(SignalKind::hangup()) else { return };
-    tokio::select! {
-        _ = hung_up.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminated.recv() => {}
-    }
-    info!("stopping");
-    stop.cancel();
 }

@@ -8,6 +8,7 @@ use super::explain::{explained, print_version, split_version};
 use super::names::{names, unknown};
 use super::print::{as_json, counted, escaped_json, out};
 use super::target::Target;
+use super::visible::visible;
 use crate::config::Settings;
 use crate::daemon::{
     Screenings, ShowRequest, Shown, VersionDifference, show_entry, version_difference,
@@ -21,7 +22,7 @@ const MAX_OTHERS: usize = 20;
 #[derive(Debug, Args)]
 pub(super) struct ShowArguments {
     /// A server, or one version of it
-    #[arg(value_name = "NAME[@VERSION]")]
+    #[arg(value_name = "NAME[@VERSION]", value_parser = visible())]
     pub name: String,
     /// The upstream to read from; without it the one that the name belongs to comes first
     #[arg(long, value_name = "ID")]

@@ -1,12 +1,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
 use super::client::Operator;
 use super::error::{CliError, Exit};
 use super::print;
 use super::progress::Shown;
+use super::stopping::Stopping;
 use super::target::clock_of;
 use crate::api::SyncReport;
 use crate::config::{Settings, Upstream, read_upstreams};
@@ -51,13 +50,7 @@ async fn here(
     if !dry_run {
         retry_quarantine(&store, &clock)?;
     }
-    let stop = CancellationToken::new();
-    let interrupted = stop.clone();
-    tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            interrupted.cancel();
-        }
-    });
+    let stop = Stopping::listen().stop;
     let mut report = SyncReport { runs: Vec::new(), failures: BTreeMap::new() };
     for upstream in upstreams.iter().filter(|upstream| upstream.enabled) {
         let source = open_source(upstream, &settings.egress)?;

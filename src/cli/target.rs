@@ -33,9 +33,7 @@ pub(super) struct Offline {
 impl Target {
     /// Opens the store, or finds the daemon that holds it.
     pub(super) fn open(settings: &Settings) -> Result<Self, CliError> {
-        Self::open_with(settings, |upstreams, store, now| {
-            overlays(settings, upstreams, store, now, false)
-        })
+        Self::open_with(settings, |upstreams, store, now| overlays(settings, upstreams, store, now))
     }
 
     /// Does the same, with overlays that are loaded otherwise if the store is opened.
@@ -107,7 +105,8 @@ impl Offline {
 
 /// Returns the clock of a store: never below what was stored.
 pub(super) fn clock_of(store: &Store) -> Result<Clock, StoreError> {
-    Ok(Clock::starting_at(store.snapshot()?.newest_timestamp()?))
+    let snapshot = store.snapshot()?;
+    Ok(Clock::resuming(snapshot.newest_timestamp()?, snapshot.clock_record()?))
 }
 
 /// Loads the overlay folder where there is no store yet, and so no last good set.
@@ -119,18 +118,17 @@ pub(super) fn first_overlays(
     load_overlays(settings, Some(&ids(upstreams)), None, now, false)?.map_err(CliError::Findings)
 }
 
-fn ids(upstreams: &[Upstream]) -> Vec<String> {
+pub(super) fn ids(upstreams: &[Upstream]) -> Vec<String> {
     upstreams.iter().map(|upstream| upstream.id.clone()).collect()
 }
 
 /// Loads the overlays that decide, with the last good set to fall back to.
-pub(super) fn overlays(
+fn overlays(
     settings: &Settings,
     upstreams: &[Upstream],
     store: &Store,
     now: Timestamp,
-    keep: bool,
 ) -> Result<LoadedOverlays, CliError> {
-    load_overlays(settings, Some(&ids(upstreams)), Some(store), now, keep)?
+    load_overlays(settings, Some(&ids(upstreams)), Some(store), now, false)?
         .map_err(CliError::Findings)
 }

@@ -72,7 +72,7 @@ pub use mirror::{
 pub use notify::open_webhooks;
 pub use policy::{
     CurrentPolicy, LoadedOverlays, MAX_PROPOSAL_BYTES, MAX_SET_BYTES, OverlayFile, Proposal,
-    ProposedChange, combine, last_good_overlays, load_overlays, starter_warning,
+    ProposedChange, combine, last_good_overlays, load_folder, load_overlays, starter_warning,
 };
 pub use publish::Published;
 pub use query::{
@@ -91,7 +91,8 @@ pub use query::{
 pub use run::run;
 pub(crate) use runtime::try_blocking;
 pub use runtime::{
-    Clock, Pressure, Shift, descriptors_within_reach, fitting_connections, raise_descriptors,
+    Clock, ClockReport, Pressure, Shift, accept_clock, descriptors_within_reach,
+    fitting_connections, raise_descriptors,
 };
 pub use scans::{lint_scans, load_scans};
 pub use screening::{Lookalike, Screenings, lookalikes_of};

@@ -14,7 +14,7 @@ use super::notify::Notify;
 use super::policy::{LOOK_WITHIN, Policy, Watcher, from_disk, report_overlays, watch_expiry};
 use super::publish::{self, enforce_denials, publish};
 use super::runtime::{
-    Clock, Feed, Supervisor, blocking, report_pressure, run_on_own_thread, watch_folder,
+    Clock, Feed, Supervisor, blocking, keep_time, report_pressure, run_on_own_thread, watch_folder,
 };
 use super::screening::{self, screen};
 use super::verification::{self, Service, verify};
@@ -28,6 +28,8 @@ use crate::store::{Store, StoreError};
 /// Building the screening index takes a fraction of this; if it takes longer, the first generation
 /// does not wait for it.
 pub(super) const LONGEST_INDEXING: Duration = Duration::from_secs(5);
+/// A time far beyond the last use of the store is used after this, if no upstream has said that it is wrong.
+const LONGEST_DOUBT: Duration = Duration::from_secs(3);
 /// The interval at which old events are removed.
 const PRUNE_EVERY: Duration = Duration::from_hours(24);
 /// The interval at which the reserve of disk space is looked at.
@@ -221,6 +223,7 @@ async fn prune(
 async fn become_ready(services: Arc<Services>, stop: CancellationToken) {
     let ready = async {
         services.mirror.wait_until_known().await;
+        services.know_the_time(LONGEST_DOUBT).await;
         let mut screening = services.screening.subscribe();
         let indexed = screening.wait_for(|screening| screening.protection.is_some());
         // The sender is a field of the services, so it is not dropped meanwhile.
@@ -338,10 +341,13 @@ impl Loops {
         let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
         let (publication, policy) =
             (Arc::clone(&services.publication), Arc::clone(&services.policy));
+        let timed = (Arc::clone(&store), Arc::clone(&clock));
         self.keep("history", move |stop| {
             let touched = publication.touched().clone();
             prune(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&policy), touched, stop)
         });
+        let (store, clock) = timed;
+        self.keep("clock", move |stop| keep_time(Arc::clone(&store), Arc::clone(&clock), stop));
     }
 
     fn keep<W>(

@@ -1,6 +1,7 @@
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use arc_swap::Guard;
+use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
 use tracing::error;
 
@@ -9,7 +10,7 @@ use super::mirror::{Activity, Mirror, Ports, SyncOutcome};
 use super::policy::{CurrentPolicy, LoadedOverlays, Policy};
 use super::publish::{Publication, Published};
 use super::query::{StatusReport, status, store_alert};
-use super::runtime::{Clock, Pressure};
+use super::runtime::{Clock, Pressure, accept_clock, blocking};
 use super::scans::Scans;
 use super::screening::{ScreeningHandle, Screenings};
 use super::verification::{OwnershipReport, Verification};
@@ -19,7 +20,7 @@ use crate::config::Settings;
 use crate::curation::PolicySnapshot;
 use crate::model::{Actor, Digest, Name, Timestamp, reason};
 use crate::store::{Gap, Store, StoreError};
-use crate::sync::{DecisionRequest, NotDecided};
+use crate::sync::{AcceptedClock, DecisionRequest, NotDecided};
 
 /// The handles of a daemon's services, for its servers and commands. Each service owns its state;
 /// these only reach it.
@@ -31,7 +32,9 @@ pub struct Services {
     /// The store's random word, shown to clients.
     pub epoch: String,
     /// The times in which no daemon used the store.
-    pub(super) gaps: Vec<Gap>,
+    gaps: ArcSwap<Vec<Gap>>,
+    /// The last use of the store before this daemon.
+    last_use: Option<Timestamp>,
     /// The flags that its listeners set.
     pub pressure: Arc<Pressure>,
     pub(super) policy: Arc<Policy>,
@@ -62,10 +65,11 @@ impl Services {
         if let Err(error) = store.retire_views(&settings.views, clock.now()) {
             error!(reason = %reason(&error), "what removed views showed could not be hidden in the store");
         }
+        let last_use = store.snapshot()?.last_use()?;
         if let Err(error) = store.record_start(clock.now()) {
             error!(reason = %reason(&error), "the start could not be recorded in the store");
         }
-        let gaps = store.snapshot()?.gaps()?;
+        let gaps = ArcSwap::from_pointee(store.snapshot()?.gaps()?);
         let settings = Arc::new(settings);
         let policy = Arc::new(Policy::new(Arc::clone(&settings), overlays));
         let advisories = Advisories::new(
@@ -113,6 +117,7 @@ impl Services {
             clock,
             epoch,
             gaps,
+            last_use,
             pressure: Arc::default(),
             policy,
             advisories: Arc::new(advisories),
@@ -134,7 +139,25 @@ impl Services {
     /// Returns true if changes since this time may be those of another history than the store has now.
     #[must_use]
     pub fn is_in_a_gap(&self, since: Timestamp) -> bool {
-        self.gaps.iter().any(|gap| gap.contains(since))
+        self.gaps.load().iter().any(|gap| gap.contains(since))
+    }
+
+    /// Waits until it is known how late it is, and then records how long nothing used the store.
+    pub(super) async fn know_the_time(self: &Arc<Self>, longest: Duration) {
+        if !self.clock.wait_for_a_date(longest).await {
+            return;
+        }
+        let services = Arc::clone(self);
+        let recorded = blocking(move || {
+            if let Some(from) = services.last_use {
+                services.store.record_gap(from, services.clock.now())?;
+            }
+            services.gaps.store(Arc::new(services.store.snapshot()?.gaps()?));
+            Ok::<_, StoreError>(())
+        });
+        if let Err(error) = recorded.await {
+            error!(reason = %reason(&error), "the time without a daemon could not be recorded in the store");
+        }
     }
 
     /// Returns the current generation, for the time that one request takes: without touching a
@@ -210,6 +233,19 @@ impl Services {
         self.mirror.decide_hold(upstream, request)
     }
 
+    /// Accepts the clock of this machine as right; `None` if it is trusted already.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub fn accept_clock(
+        &self,
+        by: &str,
+        reason: &str,
+        actor: Actor,
+    ) -> Result<Option<AcceptedClock>, StoreError> {
+        accept_clock(&self.store, &self.clock, by, reason, actor)
+    }
+
     /// Acknowledges an alert, if `seen` is the digest of what it shows now.
     ///
     /// # Errors
@@ -281,7 +317,7 @@ impl Services {
     pub fn status(&self) -> Result<StatusReport, StoreError> {
         let definitions = self.mirror.definitions();
         let snapshot = self.store.snapshot()?;
-        let mut report = status(&snapshot, &self.current_policy(), &definitions, self.clock.now())?;
+        let mut report = status(&snapshot, &self.current_policy(), &definitions, &self.clock)?;
         let published = self.published();
         report.running = true;
         report.store.limits = self.settings.disk;

@@ -23,6 +23,7 @@ pub enum Change {
     Acknowledgement(AcknowledgementChange),
     Hold(HoldChange),
     Policy(PolicyLoad),
+    Clock(ClockChange),
 }
 
 /// A change of one entry in one view.
@@ -138,6 +139,17 @@ pub struct PolicyLoad {
     pub denying: u64,
 }
 
+/// A person accepted the clock of this machine, which differed from the others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClockChange {
+    /// Seconds by which it was ahead.
+    pub ahead: i64,
+    pub by: String,
+    pub reason: String,
+    pub actor: Actor,
+}
+
 impl Event {
     /// Returns the name or the namespace that the event is about, in lower case.
     #[must_use]
@@ -149,7 +161,7 @@ impl Event {
                 let subject = change.subject.split(['@', ' ']).next();
                 subject.map(str::to_ascii_lowercase)
             }
-            Change::Hold(_) | Change::Policy(_) => None,
+            Change::Hold(_) | Change::Policy(_) | Change::Clock(_) => None,
         }
     }
 

@@ -9,8 +9,8 @@ mod rewind;
 mod rule;
 
 pub use event::{
-    AcknowledgementChange, Cause, Change, Effect, EntryChange, Event, HoldChange, HoldStep,
-    PolicyLoad, VerdictChange,
+    AcknowledgementChange, Cause, Change, ClockChange, Effect, EntryChange, Event, HoldChange,
+    HoldStep, PolicyLoad, VerdictChange,
 };
 pub use rewind::{EntryKey, Served};
 pub use rule::{RuleDigests, RuleRecord};

@@ -136,8 +136,14 @@ fn encoding_of_every_kind_of_event_is_that_of_earlier_releases() {
     assert_eq!(Digest::of(&encoded).to_string(), ENCODED);
     let json = serde_json::to_string(&events).expect("JSON");
     assert_eq!(serde_json::from_str::<Vec<Event>>(&json).expect("events"), events);
+    let (by, reason) = ("ada".into(), "checked".into());
+    let clock = Change::Clock(ClockChange { ahead: -900, by, reason, actor: Actor::DataFolder });
+    let encoded = postcard::to_allocvec(&Event { at, change: clock }).expect("encoded");
+    assert_eq!(Digest::of(&encoded).to_string(), ENCODED_CLOCK);
 }
 
+const ENCODED_CLOCK: &str =
+    "sha256:918ad90f34e7cd26e9e8501a458fab6b5b27ef2737114a99adbccbaae5998e14";
 const ENCODED: &str = "sha256:48499153d446ddc32976fd2304522218f44b091eed431de8166ebe854c33c34f";
 
 /// A version, its approval from then on, if any, and the time until the next step.

@@ -3,6 +3,7 @@ use std::fs::{File, ReadDir};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -56,7 +57,14 @@ impl PageSource for Files {
         let Page { body, is_partial } =
             read.map_err(|error| failed(error.into()))?.map_err(|error| failed(error.into()))?;
         let body = body.into();
-        Ok(FetchedPage { body, date: None, epoch: None, resync: false, is_partial })
+        Ok(FetchedPage {
+            body,
+            date: None,
+            age: Duration::ZERO,
+            epoch: None,
+            resync: false,
+            is_partial,
+        })
     }
 
     async fn versions(&self, _: &Name) -> Result<Option<FetchedPage>, FetchFailure> {

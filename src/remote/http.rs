@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use jiff::fmt::rfc2822;
-use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{AGE, DATE, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Certificate, Client, ClientBuilder, Proxy, Response};
 use thiserror::Error;
@@ -116,10 +116,10 @@ impl Http {
             .map_err(|error| failure(url, error))?;
         let date = date(response.headers());
         if response.status().is_success() {
-            let epoch = epoch(response.headers());
+            let (epoch, age) = (epoch(response.headers()), age(response.headers()));
             let resync = response.headers().contains_key("vidimus-resync");
             let body = body(response, url).await?;
-            return Ok(FetchedPage { body, date, epoch, resync, is_partial: false });
+            return Ok(FetchedPage { body, date, age, epoch, resync, is_partial: false });
         }
         let (status, retry_after) =
             (response.status().as_u16(), retry_after(response.headers(), date));
@@ -235,6 +235,12 @@ fn failure(url: &Url, error: reqwest::Error) -> FetchFailure {
 
 pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(headers.get(DATE)?.to_str().ok()?)
+}
+
+/// Reads the seconds that an answer spent in caches (RFC 9111, section 5.1).
+fn age(headers: &HeaderMap) -> Duration {
+    let age = headers.get(AGE).and_then(|age| age.to_str().ok()?.trim().parse().ok());
+    Duration::from_secs(age.unwrap_or(0))
 }
 
 /// Reads the epoch of a registry of our kind.

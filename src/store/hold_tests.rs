@@ -104,14 +104,16 @@ fn row_that_is_released_while_a_run_waits_for_acceptance_does_not_go_on_hold_aga
     assert_eq!((names_on_hold(&store), live(&store)), (vec!["a.b/d".to_owned()], 1));
 }
 
+const EARLIER: Timestamp = Timestamp::from_micros(1_000);
+
 #[test]
 fn rewind_that_is_released_during_a_run_stays_released() {
     let newest = UpstreamState { newest_updated_at: Some(NOW), ..UpstreamState::default() };
     let mut released = newest.clone();
-    released.release_rewind();
+    released.release_rewind(Some(EARLIER));
     let mut run = newest.clone();
     run.keep_decisions(&released);
-    assert_eq!((run.newest_updated_at, run.released_rewinds), (None, 1));
+    assert_eq!((run.newest_of_full_sync, run.released_rewinds), (Some(EARLIER), 1));
     // The next run has its own newest time.
     let mut next = UpstreamState { newest_updated_at: Some(NOW), ..run.clone() };
     next.keep_decisions(&run);

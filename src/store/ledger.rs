@@ -62,7 +62,8 @@ impl Store {
             return Ok(0);
         }
         let changed_at = newest.map_or(now, |newest| now.max(newest.plus(Timestamp::TICK)));
-        self.write(changed_at, |transaction| {
+        // The counter of changes is ahead of a clock that was set back, and must not lead the clock.
+        self.write(now, |transaction| {
             let mut ledger = transaction.open_table(LEDGER)?;
             for ((view, name, version), record) in &retired {
                 let record = LedgerRecord { shown: Shown::Tombstone, changed_at, ..*record };

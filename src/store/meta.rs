@@ -80,6 +80,16 @@ pub(super) fn raise_newest_timestamp(
     Ok(())
 }
 
+/// Lowers the newest stored time of ours to that of a clock that a person accepted.
+pub(super) fn lower_newest_timestamp(
+    transaction: &WriteTransaction,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let mut meta = transaction.open_table(META)?;
+    meta.insert(NEWEST_KEY, at.as_micros().to_le_bytes().as_slice())?;
+    Ok(())
+}
+
 fn timestamp(bytes: &[u8]) -> Timestamp {
     Timestamp::from_micros(i64::from_le_bytes(bytes.try_into().unwrap_or_default()))
 }

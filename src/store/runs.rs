@@ -4,15 +4,20 @@
 //! and that start is a gap: a follower of this registry read another history then than the one that the store has, if the
 //! store was put back from a copy, and nothing at all if the daemon was only stopped.
 
-use redb::ReadableTable;
+use redb::{ReadableTable, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
+use super::history::{NewEvents, append};
+use super::meta::lower_newest_timestamp;
 use super::tables::META;
 use super::{Snapshot, Store, StoreError, codec};
+use crate::history::{Change, ClockChange, Event};
 use crate::model::Timestamp;
+use crate::sync::{AcceptedClock, ClockRecord};
 
 const ALIVE_KEY: &str = "alive";
 const GAPS_KEY: &str = "gaps";
+const CLOCK_KEY: &str = "clock";
 /// The newest gaps that are kept.
 const MAX_GAPS: usize = 64;
 
@@ -52,16 +57,67 @@ impl Store {
         })
     }
 
-    /// Records that a daemon uses the store.
+    /// Records that the gap since a time before the start lasted until now: at the start it was not known how late it is.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn record_use(&self, now: Timestamp) -> Result<(), StoreError> {
+    pub fn record_gap(&self, from: Timestamp, now: Timestamp) -> Result<(), StoreError> {
         self.write(now, |transaction| {
-            transaction.open_table(META)?.insert(ALIVE_KEY, codec::json(&now)?.as_slice())?;
+            let mut meta = transaction.open_table(META)?;
+            let mut gaps: Vec<Gap> =
+                meta.get(GAPS_KEY)?.and_then(|value| read(value.value())).unwrap_or_default();
+            gaps.retain(|gap| gap.from != from);
+            gaps.push(Gap { from, to: now });
+            gaps.drain(..gaps.len().saturating_sub(MAX_GAPS));
+            meta.insert(GAPS_KEY, codec::json(&gaps)?.as_slice())?;
             Ok(())
         })
     }
+
+    /// Records that a daemon uses the store, and the time that its clock agreed on with upstreams.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn record_use(
+        &self,
+        clock: Option<&ClockRecord>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(now, |transaction| record_use(transaction, clock, now))
+    }
+
+    /// Records that a person accepts the clock. The newest stored time is then that of this clock, also if that is
+    /// earlier: the time before was wrong.
+    ///
+    /// # Errors
+    /// When the file cannot be written; then nothing changes.
+    pub fn accept_clock(
+        &self,
+        accepted: &AcceptedClock,
+        record: &ClockRecord,
+    ) -> Result<(), StoreError> {
+        let AcceptedClock { ahead, at, by, reason, actor } = accepted.clone();
+        let change = Change::Clock(ClockChange { ahead, by, reason, actor });
+        self.write(at, |transaction| {
+            record_use(transaction, Some(record), at)?;
+            lower_newest_timestamp(transaction, at)?;
+            let events = [Event { at, change }];
+            append(transaction, NewEvents { events: &events, rules: &[] }, at)
+        })
+    }
+}
+
+fn record_use(
+    transaction: &WriteTransaction,
+    clock: Option<&ClockRecord>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let mut meta = transaction.open_table(META)?;
+    meta.insert(ALIVE_KEY, codec::json(&now)?.as_slice())?;
+    if let Some(clock) = clock {
+        meta.insert(CLOCK_KEY, codec::json(clock)?.as_slice())?;
+    }
+    Ok(())
 }
 
 impl Snapshot {
@@ -73,6 +129,24 @@ impl Snapshot {
         let gaps = self.tables.meta()?.get(GAPS_KEY)?;
         Ok(gaps.and_then(|value| read(value.value())).unwrap_or_default())
     }
+
+    /// Returns the last time at which a daemon used the store.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn last_use(&self) -> Result<Option<Timestamp>, StoreError> {
+        let alive = self.tables.meta()?.get(ALIVE_KEY)?;
+        Ok(alive.and_then(|value| read(value.value())))
+    }
+
+    /// Returns the last agreement of our clock with those of upstreams; `None` if there was none.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn clock_record(&self) -> Result<Option<ClockRecord>, StoreError> {
+        let clock = self.tables.meta()?.get(CLOCK_KEY)?;
+        Ok(clock.and_then(|value| read(value.value())))
+    }
 }
 
 /// Reads a value; one that does not decode says nothing.
@@ -83,6 +157,7 @@ fn read<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Actor;
 
     fn at(minute: i64) -> Timestamp {
         Timestamp::from_micros(minute * 60_000_000)
@@ -94,14 +169,39 @@ mod tests {
         let gaps = || store.snapshot().and_then(|snapshot| snapshot.gaps()).expect("read");
         store.record_start(at(1)).expect("recorded");
         assert_eq!(gaps(), [], "a new store has none");
-        store.record_use(at(5)).expect("recorded");
+        store.record_use(None, at(5)).expect("recorded");
         store.record_start(at(9)).expect("recorded");
         assert_eq!(gaps(), [Gap { from: at(5), to: at(9) }]);
+        store.record_use(None, at(10)).expect("recorded");
+        store.record_gap(at(5), at(8)).expect("recorded");
+        assert_eq!(gaps(), [Gap { from: at(5), to: at(8) }], "it was not as late");
+        store.record_gap(at(5), at(9)).expect("recorded");
         let inside = [4, 5, 6, 9, 10].map(|minute| gaps()[0].contains(at(minute)));
         assert_eq!(inside, [false, false, true, true, false]);
         for start in 0..100 {
             store.record_start(at(10 + start)).expect("recorded");
         }
         assert_eq!((gaps().len(), gaps()[63].to), (MAX_GAPS, at(109)));
+    }
+
+    #[test]
+    fn accepted_clock_moves_the_newest_time_back_and_no_other_write_does() {
+        let store = Store::ephemeral(at(500)).expect("a store");
+        let newest =
+            || store.snapshot().and_then(|snapshot| snapshot.newest_timestamp()).expect("read");
+        let record = ClockRecord { agreed: at(5), skewed: true, accepted: None };
+        store.record_use(Some(&record), at(5)).expect("recorded");
+        assert_eq!(newest(), at(500));
+        let accepted = AcceptedClock {
+            ahead: -500,
+            at: at(6),
+            by: "ada".into(),
+            reason: "checked".into(),
+            actor: Actor::DataFolder,
+        };
+        let record = ClockRecord { agreed: at(6), skewed: false, accepted: Some(accepted.clone()) };
+        store.accept_clock(&accepted, &record).expect("recorded");
+        let kept = store.snapshot().and_then(|snapshot| snapshot.clock_record()).expect("read");
+        assert_eq!((newest(), kept), (at(6), Some(record)));
     }
 }

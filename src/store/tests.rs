@@ -607,7 +607,7 @@ proptest::proptest! {
 }
 
 /// A removed view comes back: what it showed once must not admit a name without a comparison.
-/// P19: a reader remembers the time of a tombstone too, and the clock may have gone back since.
+/// P19, P101: a reader remembers the time of a tombstone too, and the clock may have gone back since.
 #[test]
 fn tombstones_of_a_removed_view_are_newer_than_everything_that_it_showed() {
     let store = Store::ephemeral(NOW).expect("a store");
@@ -631,6 +631,7 @@ fn tombstones_of_a_removed_view_are_newer_than_everything_that_it_showed() {
         .map(|entry| entry.expect("readable").1.changed_at)
         .collect();
     assert!(times[0] > times[1], "{times:?}");
+    assert_eq!(snapshot.newest_timestamp().expect("a time"), NOW, "the counter leads no clock");
 }
 
 #[test]

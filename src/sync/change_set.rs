@@ -22,6 +22,9 @@ pub struct ChangeSet {
     /// True if a full sync produced it; an incremental sync does not replace such a set.
     pub complete: bool,
     pub exceeded: Vec<ExceededLimit>,
+    /// The newest `updatedAt` that the full sync saw: once the set is released, later runs are compared with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<Timestamp>,
 }
 
 /// Digits of an id: enough to distinguish the change sets of one upstream, and short enough to type.

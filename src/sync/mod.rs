@@ -14,6 +14,7 @@ mod absence;
 mod backdated;
 mod change;
 mod change_set;
+mod clocks;
 mod epoch;
 mod files;
 mod page;
@@ -33,6 +34,7 @@ pub use change_set::{
     ChangeOnHold, ChangeSet, DecisionRecord, DecisionRequest, Effect, HoldDecision, HoldHistory,
     NotDecided, short_id, shown,
 };
+pub use clocks::{AcceptedClock, Agreement, ClockRecord, Clocks, MAX_SKEW, Reading, exceeds};
 pub use epoch::{Epoch, EpochState};
 pub use files::completed;
 pub use page::{PageError, RawPage};

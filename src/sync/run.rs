@@ -218,10 +218,11 @@ impl UpstreamState {
         }
     }
 
-    /// Makes a released older state of the upstream the current one.
-    pub fn release_rewind(&mut self) {
-        self.newest_updated_at = None;
-        self.newest_of_full_sync = None;
+    /// Makes a released older state of the upstream the current one; `newest` is its newest update. A state that is older
+    /// still is none that the person saw.
+    pub fn release_rewind(&mut self, newest: Option<Timestamp>) {
+        self.newest_updated_at = newest;
+        self.newest_of_full_sync = newest;
         self.released_rewinds += 1;
     }
 
@@ -238,8 +239,8 @@ impl UpstreamState {
     /// Keeps what a person decided in the stored state since this one was read: a sync run was under way.
     pub fn keep_decisions(&mut self, stored: &Self) {
         if stored.released_rewinds > self.released_rewinds {
-            self.released_rewinds = stored.released_rewinds - 1;
-            self.release_rewind();
+            self.release_rewind(stored.newest_of_full_sync);
+            self.released_rewinds = stored.released_rewinds;
         }
         self.recent.keep_decisions(&stored.recent);
     }

@@ -37,12 +37,25 @@ pub struct FetchedPage {
     pub body: Bytes,
     /// Upstream's own time, from its `Date` header.
     pub date: Option<Timestamp>,
+    /// The time that it spent in caches, from its `Age` header.
+    pub age: Duration,
     /// The epoch of an upstream that has one.
     pub epoch: Option<Epoch>,
     /// True if upstream says that changes since the time that was asked for are not those of its present history.
     pub resync: bool,
     /// True if a part of what the upstream has could not be read: what is not seen is not absent.
     pub is_partial: bool,
+}
+
+/// A page that was longer in caches says too little about the present.
+const FRESH: Duration = Duration::from_mins(1);
+
+impl FetchedPage {
+    /// Returns the time of the upstream's clock now, if the page says it.
+    #[must_use]
+    pub fn present(&self) -> Option<Timestamp> {
+        self.date.filter(|_| self.age <= FRESH)
+    }
 }
 
 /// The reason why a page could not be fetched, after all retries.

@@ -224,3 +224,59 @@ async fn changed_file_of_own_servers_is_taken_up_before_the_interval_ends() {
     place.write("ours/two.json", &server("com.example/two"));
     daemon.lists(&["com.example/one@1.0.0", "com.example/two@1.0.0"]).await;
 }
+
+/// P103: where the system gives no watches, the overlays are looked at in the slower way, and an alert says so once.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn folder_that_the_system_does_not_watch_is_looked_at_and_an_alert_says_so() {
+    let upstream = Upstream::start([Row::new("com.example/tool", "1.0.0")]).await;
+    let mut place = Workplace::new(&upstream.url);
+    place.approve("com.example/tool");
+    if !place.watch(false) {
+        return;
+    }
+    let daemon = place.start().await;
+    daemon.serves(1).await;
+    let raised = alert(&place, "overlays-unwatched", "overlays", true).await.expect("an alert");
+    assert!(raised["detail"].as_str().is_some_and(|detail| detail.len() > 90), "{raised}");
+    place.overlay("deny.yaml", "servers: [{name: com.example/tool, approval: {state: denied}}]");
+    daemon.serves(0).await;
+    let warned = place.log().matches("cannot be watched").count();
+    assert_eq!((warned, daemon.signal("TERM").await), (1, Some(0)));
+    place.watch(true);
+    let _daemon = place.start().await;
+    alert(&place, "overlays-unwatched", "overlays", false).await;
+}
+
+/// P103: a folder that changes all the time delays neither the start nor a denial in another file.
+#[tokio::test(flavor = "multi_thread")]
+async fn folder_that_changes_all_the_time_delays_neither_the_start_nor_a_denial() {
+    let upstream = Upstream::start([Row::new("com.example/tool", "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    place.approve("com.example/tool");
+    let stop = tokio_util::sync::CancellationToken::new();
+    let file = place.path().join("overlays/log.yaml");
+    let writing = {
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            let mut count = 0;
+            while !stop.is_cancelled() {
+                count += 1;
+                std::fs::write(&file, format!("# {count}\n")).expect("written");
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        })
+    };
+    let daemon = place.start().await;
+    daemon.serves(1).await;
+    place.overlay("deny.yaml", "servers: [{name: com.example/*, approval: {state: denied}}]");
+    daemon.serves(0).await;
+    stop.cancel();
+    writing.await.expect("it stopped");
+    // The last change is not missed.
+    place.overlay("log.yaml", "servers: [{name: com.other/tool, tier: 1}]");
+    eventually("the file is read", async || {
+        (daemon.operate("/status").await.json()["overlays"]["rules"] == 3).then_some(())
+    })
+    .await;
+}

@@ -208,6 +208,8 @@ async fn commands_print_the_same_with_and_without_a_daemon() {
     assert!(checked.1.contains("the file is intact"), "{}", checked.1);
     assert!(with[2].1.contains("approved: pending: published 2026-06-01"), "{}", with[2].1);
     assert!(with[3].1.contains("a.b/c") && !with[3].1.contains("2.0.0"), "{}", with[3].1);
+    // A zero-width space and an override of the direction came with the text that was copied.
+    assert_eq!(ran(&place, &["explain", "a.b/\u{200b}c@\u{202d}2.0.0"]), with[2]);
     let unknown = ran(&place, &["explain", "a.b/unknown"]);
     assert_eq!((unknown.0, unknown.1.contains("no upstream lists `a.b/unknown`")), (Some(1), true));
     let no_name = ran(&place, &["explain", "unknown"]);

@@ -16,6 +16,7 @@ mod bad_members;
 mod block_size;
 mod changed_files;
 mod changed_upstream;
+mod clocks;
 mod commands;
 mod contract;
 // Worlds set the clock of the binary, which only debug builds accept.
@@ -62,6 +63,7 @@ mod servable;
 mod serving;
 mod size_limits;
 mod socket;
+mod stops;
 mod stories;
 mod support;
 mod view_lists;

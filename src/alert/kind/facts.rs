@@ -1,7 +1,7 @@
 use super::{AlertKind, Facts};
 
 /// The facts of the first kinds, at the index of the discriminant of each.
-pub(super) const FACTS: [Facts; 26] = [
+pub(super) const FACTS: [Facts; 27] = [
     Facts {
         kind: AlertKind::AdvisoriesStale,
         word: "advisories-stale",
@@ -60,10 +60,17 @@ pub(super) const FACTS: [Facts; 26] = [
         remedy: "Deny or suspend all of them except one: clients that ignore case confuse them.",
     },
     Facts {
+        kind: AlertKind::ClockDistrusted,
+        word: "clock-distrusted",
+        meaning: "The clock of this machine differs by more than 10 minutes from the clocks of all upstreams, or is before \
+            times in the store. The daemon goes on from the last time that was agreed.",
+        remedy: "Correct the clock of this machine. If it is right, run `vidimus clock accept`.",
+    },
+    Facts {
         kind: AlertKind::ClockSkew,
         word: "clock-skew",
-        meaning: "The clocks of this machine and of the upstream differ by more than 10 minutes.",
-        remedy: "Correct the clock that is wrong; approvals start and end by the clock of this machine.",
+        meaning: "The clocks of the daemon and of the upstream differ by more than 10 minutes.",
+        remedy: "Correct the clock that is wrong; approvals start and end by the clock of the daemon.",
     },
     Facts {
         kind: AlertKind::ConnectionsCrowded,

@@ -1,7 +1,7 @@
 use super::{AlertKind, Facts};
 
 /// The facts of the other kinds, in the order of their discriminants.
-pub(super) const LATER_FACTS: [Facts; 39] = [
+pub(super) const LATER_FACTS: [Facts; 40] = [
     Facts {
         kind: AlertKind::LoginUnregistered,
         word: "login-unregistered",
@@ -92,6 +92,13 @@ pub(super) const LATER_FACTS: [Facts; 39] = [
         meaning: "A part of the overlay folder could not be read, or not within 10 seconds, since the system gave no answer; \
             the overlays that were read last stay in use.",
         remedy: "Check the file system of the folder, since a mount may hang or a disk fail, and the limits of the process.",
+    },
+    Facts {
+        kind: AlertKind::OverlaysUnwatched,
+        word: "overlays-unwatched",
+        meaning: "The system does not notify of changes of the overlay folder, so that it is looked at every \
+            `overlays_poll`.",
+        remedy: "Raise `fs.inotify.max_user_watches` or `max_user_instances`, or acknowledge the slower way.",
     },
     Facts {
         kind: AlertKind::OwnershipRevoked,

@@ -3,6 +3,7 @@
 mod access;
 mod advisories;
 mod alerts;
+mod clock;
 mod entries;
 mod history;
 mod holds;

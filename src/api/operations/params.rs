@@ -9,7 +9,7 @@ use crate::api::problem::Problem;
 use crate::model::{Digest, Name};
 
 /// The routes that take query parameters; [`Asked`] refuses unknown ones.
-const WITH_PARAMETERS: [&str; 12] = [
+const WITH_PARAMETERS: [&str; 13] = [
     "/list",
     "/differences/",
     "/entries/",
@@ -17,6 +17,7 @@ const WITH_PARAMETERS: [&str; 12] = [
     "/history",
     "/holds/",
     "/ops/advisories/",
+    "/ops/clock/",
     "/ops/holds/",
     "/ops/redeliver",
     "/ops/sync",
@@ -73,10 +74,16 @@ pub(super) struct DecisionQuery {
 /// Reads what the decision of a person has to state.
 pub(super) fn read_decision(seen: &str, by: &str, reason: &str) -> Result<Digest, Problem> {
     let seen = parse_seen(seen).map_err(|why| Problem::BadRequest(format!("`seen`: {why}")))?;
+    read_person(by, reason)?;
+    Ok(seen)
+}
+
+/// Reads the person who decides, and why.
+pub(super) fn read_person(by: &str, reason: &str) -> Result<(), Problem> {
     if by.trim().is_empty() || reason.trim().is_empty() {
         return Err(Problem::Unprocessable(
             "`by` and `reason` must not be empty: name the person and the reason".into(),
         ));
     }
-    Ok(seen)
+    Ok(())
 }

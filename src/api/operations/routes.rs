@@ -7,6 +7,7 @@ use axum::routing::{get, post};
 use super::access::{refuse_browsers, refuse_other_hosts, require};
 use super::advisories::{one, release, sources};
 use super::alerts::{acknowledge, alerts, dead_letters, redeliver, unacknowledge};
+use super::clock::accept;
 use super::entries::{
     all_packages, explained, listing, lookalikes, names, namespaces, packages_of, quarantined,
     ready, rules, status, verified, verify_namespace,
@@ -71,6 +72,7 @@ pub fn operations(services: Arc<Services>, token: Arc<TokenFile>) -> Router {
         .route("/ops/redeliver", post(redeliver))
         .route("/ops/sync", post(sync))
         .route("/ops/backup", post(back_up))
+        .route("/ops/clock/accept", post(accept))
         .route("/ops/ownership/{namespace}", post(verify_namespace))
         .route("/ops/advisories/{id}/release", post(release))
         .route("/ops/holds/{upstream}/{id}/{decision}", post(decide));

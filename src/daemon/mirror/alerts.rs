@@ -9,7 +9,7 @@ use crate::curation::{
 };
 use crate::model::{Digest, FailureClass, Name, Quarantined, Timestamp, Version, changed_members};
 use crate::store::{Snapshot, StoreError};
-use crate::sync::UpstreamState;
+use crate::sync::{MAX_SKEW, UpstreamState};
 
 /// The source of alerts about upstream files.
 pub(super) const UPSTREAMS: &str = "upstreams";
@@ -32,9 +32,6 @@ pub(super) fn source_of(upstream: &str) -> String {
 fn of(upstream: &str, what: impl Display) -> String {
     format!("{what} of {upstream}")
 }
-
-/// A clock that is wrong by more than this makes approvals end at the wrong time.
-const MAX_SKEW_SECONDS: u64 = 600;
 
 /// A sync run that takes longer than this, and than six intervals, raises an alert.
 const LEAST_PATIENCE: Duration = Duration::from_hours(1);
@@ -105,7 +102,8 @@ fn of_state(state: &UpstreamState, upstream: &Upstream, now: Timestamp) -> Vec<R
             .of_served(on_hold.has_deletions());
         seen.push(ReportedAlert { figures, ..on_hold });
     }
-    if let Some(ahead) = state.clock_ahead.filter(|ahead| ahead.unsigned_abs() > MAX_SKEW_SECONDS) {
+    if let Some(ahead) = state.clock_ahead.filter(|ahead| ahead.unsigned_abs() > MAX_SKEW.as_secs())
+    {
         let skew = Evidence::ClockSkew { upstream_is_ahead: ahead > 0 };
         let figures = vec![Figure::MinutesApart { minutes: ahead.unsigned_abs() / 60 }];
         let skewed = ReportedAlert::new(AlertKind::ClockSkew, id, [skew]);
@@ -393,7 +391,14 @@ mod tests {
         let now = Timestamp::from_micros(1);
         let failure = Failure { at: now, class: FailureClass::Fetch, reason: "no".into() };
         let shown = Digest::of(b"");
-        let on_hold = ChangeSet { shown, since: now, rows: 1, complete: true, exceeded: vec![] };
+        let on_hold = ChangeSet {
+            shown,
+            since: now,
+            rows: 1,
+            complete: true,
+            exceeded: vec![],
+            newest: None,
+        };
         let state = UpstreamState {
             last_failure: Some(failure),
             on_hold: Some(on_hold),

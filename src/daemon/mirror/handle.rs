@@ -127,6 +127,8 @@ impl Mirror {
     /// Makes the definitions of upstreams those of the policy. It reads the store.
     pub(super) fn report_definitions(&self) {
         let upstreams = self.upstream_policies();
+        let enabled = upstreams.iter().filter(|known| known.enabled);
+        self.clock.hear_only(&enabled.map(|known| known.id.clone()).collect());
         let read = self.store.snapshot();
         let removed = read.and_then(|snapshot| snapshot.removed_internal(&upstreams));
         let removed = removed.unwrap_or_else(|error| {

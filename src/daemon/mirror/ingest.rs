@@ -294,8 +294,10 @@ impl<O: Observer> Ingest<O> {
             let missing_syncs = &mut self.options.safety_limits.missing_syncs;
             *missing_syncs = (*missing_syncs).min(2);
         }
-        let RunOptions { safety_limits, upstream, .. } = &self.options;
         let now = self.clock.now();
+        // A decision during the run counts for it, as far as it has what the person saw.
+        self.state.keep_decisions(&self.store.snapshot()?.upstream(&self.options.upstream)?);
+        let RunOptions { safety_limits, upstream, .. } = &self.options;
         let (hold, recent) = if self.state.accepts_batches() {
             (Hold::default(), self.state.recent.clone())
         } else {

@@ -43,6 +43,8 @@ mod named;
 mod options;
 mod quarantine;
 mod readiness;
+#[cfg(test)]
+mod released_rewind_tests;
 mod rows;
 mod run;
 mod safety;

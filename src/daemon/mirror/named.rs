@@ -146,6 +146,9 @@ async fn fetch_one<S: PageSource>(
 ) -> (Name, Result<(), SyncFailure>) {
     let outcome = match source.versions(&name).await {
         Ok(Some(page)) => {
+            if let Some(date) = page.present() {
+                mirror.clock.hear(&upstream, date);
+            }
             let wanted = name.clone();
             try_blocking(move || keep(&mirror, &upstream, &wanted, &page))
                 .await

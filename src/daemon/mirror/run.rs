@@ -10,7 +10,8 @@ use crate::daemon::runtime::{Clock, try_blocking};
 use crate::model::reason;
 use crate::store::Store;
 use crate::sync::{
-    FetchFailure, PageRequest, PageSource, Pagination, RawPage, RunReport, SyncKind, SyncRun,
+    FetchFailure, FetchedPage, PageRequest, PageSource, Pagination, RawPage, RunReport, SyncKind,
+    SyncRun,
 };
 
 /// Pages fetched ahead of the one being ingested; each has 32 MiB at most.
@@ -30,11 +31,12 @@ pub async fn run_sync<S: PageSource>(
     observer: impl Observer,
 ) -> Result<RunReport, SyncFailure> {
     let observer = Arc::new(observer);
-    let mut outcome = perform_run(store, clock, source, options, stop, Arc::clone(&observer)).await;
+    let first = perform_run(store, clock, source, options, stop, Arc::clone(&observer));
+    let mut outcome = Box::pin(first).await;
     if matches!(outcome, Err(SyncFailure::Replaced)) {
         info!(upstream = options.upstream, "the upstream has another store: a full sync follows");
         let full = RunOptions { full: true, ..options.clone() };
-        outcome = perform_run(store, clock, source, &full, stop, observer).await;
+        outcome = Box::pin(perform_run(store, clock, source, &full, stop, observer)).await;
     }
     match outcome {
         Err(failure) if !options.dry_run => {
@@ -67,7 +69,12 @@ async fn perform_run<S: PageSource>(
     let ingest = if ingest.run().all_read {
         ingest
     } else {
-        read(ingest, source.as_ref(), options.page_size, stop).await?
+        let hear = |page: &FetchedPage| {
+            if let Some(date) = page.present() {
+                clock.hear(&options.upstream, date);
+            }
+        };
+        read(ingest, source.as_ref(), (options.page_size, &hear), stop).await?
     };
     try_blocking(move || ingest.accept()).await?
 }
@@ -76,7 +83,7 @@ async fn perform_run<S: PageSource>(
 async fn read<S: PageSource, O: Observer>(
     mut ingest: Ingest<O>,
     source: &S,
-    limit: u32,
+    (limit, hear): (u32, &impl Fn(&FetchedPage)),
     stop: &CancellationToken,
 ) -> Result<Ingest<O>, SyncFailure> {
     let SyncRun { kind, cursor, tally, .. } = ingest.run();
@@ -92,14 +99,14 @@ async fn read<S: PageSource, O: Observer>(
         (ingest, ingested)
     });
     let (ingested, fetched) =
-        tokio::join!(ingesting, fetch(source, pagination, request, sender, stop));
+        tokio::join!(ingesting, fetch((source, hear), pagination, request, sender, stop));
     let (ingest, ingested) = ingested?;
     ingested.and(fetched)?;
     Ok(ingest)
 }
 
 async fn fetch<S: PageSource>(
-    source: &S,
+    (source, hear): (&S, &impl Fn(&FetchedPage)),
     mut pagination: Pagination,
     mut request: PageRequest,
     pages: mpsc::Sender<Fetched>,
@@ -118,6 +125,8 @@ async fn fetch<S: PageSource>(
             }
             page => page?,
         };
+        // Here and not where it is read: it may wait for the store.
+        hear(&page);
         let next_cursor = {
             let raw = RawPage::read(&page.body)?;
             pagination.advance(raw.rows.len(), raw.next_cursor.as_deref())?;

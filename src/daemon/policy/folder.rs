@@ -3,14 +3,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::watch;
-use tracing::warn;
 
 use crate::config::{Folder, KnownFiles, read_changed_overlays};
-use crate::model::Escaped;
 
 /// The function that reads the folder; a test has one that hangs.
 pub(in crate::daemon) type ReadFolder = Arc<dyn Fn(&Path, &mut KnownFiles) -> Folder + Send + Sync>;
@@ -29,11 +27,22 @@ pub(super) struct WatchedFolder {
     pub(super) known: KnownFiles,
     changed: watch::Sender<()>,
     notifier: Option<Notifier>,
+    notify: MakeNotifier,
+    /// The reason why the system does not notify of changes, which are then looked for.
+    pub(super) unwatched: Option<String>,
+    /// When a notifier was last made.
+    tried: Option<Instant>,
     /// The device and the inode of the folder that the notifier was made for.
     watched: Option<(u64, u64)>,
     /// True if no file changes without a notification.
     is_notified: bool,
 }
+
+/// Makes a notifier; a test has one that fails.
+type MakeNotifier = fn(&Path, &watch::Sender<()>) -> notify::Result<Notifier>;
+
+/// The time after which the system is asked again to notify of changes.
+const WATCH_AGAIN: Duration = Duration::from_secs(30);
 
 struct Notifier {
     /// It notifies until it is dropped.
@@ -45,7 +54,18 @@ struct Notifier {
 impl WatchedFolder {
     pub(super) fn new(path: PathBuf, read: ReadFolder, changed: watch::Sender<()>) -> Self {
         let known = KnownFiles::new();
-        Self { path, read, known, changed, notifier: None, watched: None, is_notified: false }
+        Self {
+            path,
+            read,
+            known,
+            changed,
+            notifier: None,
+            notify: notifier_of,
+            unwatched: None,
+            tried: None,
+            watched: None,
+            is_notified: false,
+        }
     }
 
     /// Reads the files whose stamps changed, and watches the folder if it can be watched. Returns `None`, and reads
@@ -58,13 +78,34 @@ impl WatchedFolder {
         if is_same && !is_due && self.is_notified {
             return None;
         }
-        if !is_same {
-            self.notifier = folder.and_then(|_| notifier_of(&self.path, &self.changed));
-            self.watched = folder;
+        if !is_same || self.must_watch_again() {
+            self.watch(folder);
         }
         let read = (self.read)(&self.path, &mut self.known);
         self.is_notified = self.knows_of_changes();
         Some(read)
+    }
+
+    fn watch(&mut self, folder: Option<(u64, u64)>) {
+        (self.watched, self.tried) = (folder, Some(Instant::now()));
+        // The old one goes first: the system counts both.
+        (self.notifier, self.unwatched) = (None, None);
+        if folder.is_some() {
+            match (self.notify)(&self.path, &self.changed) {
+                Ok(notifier) => self.notifier = Some(notifier),
+                Err(error) => self.unwatched = Some(error.to_string()),
+            }
+        }
+    }
+
+    /// Returns true if the system did not notify of changes when it was asked last, and that was a while ago.
+    fn must_watch_again(&mut self) -> bool {
+        let has_failed = |notifier: &Notifier| notifier.has_failed.load(Ordering::Relaxed);
+        if self.notifier.as_ref().is_some_and(has_failed) {
+            let lost = || "a notification was lost, or a folder below cannot be watched".to_owned();
+            self.unwatched.get_or_insert_with(lost);
+        }
+        self.unwatched.is_some() && self.tried.is_none_or(|tried| tried.elapsed() >= WATCH_AGAIN)
     }
 
     /// Returns true if the notifier works, and every file is on a file system whose changes all pass through it.
@@ -76,7 +117,7 @@ impl WatchedFolder {
     }
 }
 
-fn notifier_of(folder: &Path, changed: &watch::Sender<()>) -> Option<Notifier> {
+fn notifier_of(folder: &Path, changed: &watch::Sender<()>) -> notify::Result<Notifier> {
     let has_failed = Arc::new(AtomicBool::new(false));
     let (notify, failed) = (changed.clone(), Arc::clone(&has_failed));
     let handle = move |event: notify::Result<Event>| {
@@ -86,18 +127,10 @@ fn notifier_of(folder: &Path, changed: &watch::Sender<()>) -> Option<Notifier> {
             notify.send_replace(());
         }
     };
-    let watch = |mut watcher: RecommendedWatcher| {
-        // The folder, not its files: after an atomic replacement a watch on a file reports nothing.
-        watcher.watch(folder, RecursiveMode::Recursive)?;
-        Ok(watcher)
-    };
-    match notify::recommended_watcher(handle).and_then(watch) {
-        Ok(watcher) => Some(Notifier { _watcher: watcher, has_failed }),
-        Err(error) => {
-            warn!(folder = %Escaped(&folder.to_string_lossy()), %error, "the overlay folder cannot be watched; it is looked at every `overlays_poll` instead");
-            None
-        }
-    }
+    let mut watcher = notify::recommended_watcher(handle)?;
+    // The folder, not its files: after an atomic replacement a watch on a file reports nothing.
+    watcher.watch(folder, RecursiveMode::Recursive)?;
+    Ok(Notifier { _watcher: watcher, has_failed })
 }
 
 /// Returns true if every change of a file system passes through this kernel, which notifies of it. What other machines,
@@ -185,5 +218,21 @@ mod tests {
         });
         assert_eq!(scene.files(true), Some(1));
         assert_eq!(scene.files(false), Some(1), "it may have lost a notification");
+    }
+
+    #[test]
+    fn system_that_notifies_of_nothing_is_asked_again_after_a_while() {
+        let mut scene = Scene::new();
+        scene.folder.notify = |_, _| Err(notify::Error::generic("no more watches"));
+        assert_eq!(scene.files(true), Some(0));
+        assert_eq!(scene.folder.unwatched.as_deref(), Some("no more watches"));
+        scene.write("overlays/a.yaml");
+        assert_eq!(scene.files(false), Some(1), "it is looked for");
+        scene.folder.notify = notifier_of;
+        assert_eq!(scene.files(false), Some(1));
+        assert!(scene.folder.unwatched.is_some(), "not asked so soon");
+        scene.folder.tried = Instant::now().checked_sub(WATCH_AGAIN);
+        assert_eq!(scene.files(false), Some(1));
+        assert_eq!(scene.folder.unwatched, None);
     }
 }

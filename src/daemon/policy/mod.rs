@@ -49,7 +49,7 @@ pub use current::{CurrentPolicy, combine};
 pub(super) use drive_tests::PolicyDrive;
 pub(super) use expiry::watch_expiry;
 pub(super) use folder::from_disk;
-pub use overlays::{LoadedOverlays, load_overlays, starter_warning};
+pub use overlays::{LoadedOverlays, load_folder, load_overlays, starter_warning};
 pub use proposal::{
     MAX_PROPOSAL_BYTES, MAX_SET_BYTES, OverlayFile, Proposal, ProposedChange, last_good_overlays,
 };

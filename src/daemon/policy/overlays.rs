@@ -52,7 +52,21 @@ pub fn load_overlays(
     now: Timestamp,
     keep: bool,
 ) -> Result<Result<LoadedOverlays, Vec<Finding>>, StoreError> {
-    let folder = read_overlays(&settings.overlays);
+    load_folder(settings, read_overlays(&settings.overlays), upstreams, store, now, keep)
+}
+
+/// Does the same with a folder that was read.
+///
+/// # Errors
+/// As for [`load_overlays`].
+pub fn load_folder(
+    settings: &Settings,
+    folder: Folder,
+    upstreams: Option<&[String]>,
+    store: Option<&Store>,
+    now: Timestamp,
+    keep: bool,
+) -> Result<Result<LoadedOverlays, Vec<Finding>>, StoreError> {
     let stored = match store {
         Some(store) => last_good::read(store, &settings.overlays)?,
         None => LastGood::default(),

@@ -3,7 +3,7 @@ use std::path::Path;
 use tracing::{info, warn};
 
 use super::overlays::{LoadedOverlays, starter_warning};
-use crate::alert::{AlertKind, Evidence, ReportedAlert};
+use crate::alert::{AlertKind, Evidence, Figure, ReportedAlert};
 use crate::daemon::runtime::{Clock, report_alerts};
 use crate::lint::{Finding, Severity};
 use crate::model::Escaped;
@@ -26,13 +26,15 @@ pub(in crate::daemon) fn report_overlays(store: &Store, clock: &Clock, overlays:
     }
 }
 
-/// Raises or resolves the alert about a folder that takes too long to read, or of which a part could not be looked at.
+/// Raises or resolves the alerts about a folder that takes too long to read, of which a part could not be looked at, or of
+/// whose changes the system does not notify.
 pub(super) fn report_folder(
     store: &Store,
     clock: &Clock,
     folder: &Path,
     is_late: bool,
     unread: &[Finding],
+    unwatched: Option<&str>,
 ) {
     let folder = folder.to_string_lossy();
     if is_late {
@@ -44,7 +46,12 @@ pub(super) fn report_folder(
     let items = unread.iter().map(|finding| Evidence::from(finding.to_string()));
     let is_unread = is_late || !unread.is_empty();
     let alert = is_unread.then(|| ReportedAlert::new(AlertKind::OverlaysUnread, &*folder, items));
-    report_alerts(store, clock, FOLDER, alert.into_iter().collect::<Vec<_>>());
+    let unwatched = unwatched.map(|why| {
+        warn!(folder = %Escaped(&folder), why = %Escaped(why), "the overlay folder cannot be watched; it is looked at every `overlays_poll` instead");
+        let alert = ReportedAlert::new(AlertKind::OverlaysUnwatched, &*folder, []);
+        ReportedAlert { figures: vec![Figure::Reason { text: why.to_owned() }], ..alert }
+    });
+    report_alerts(store, clock, FOLDER, alert.into_iter().chain(unwatched).collect::<Vec<_>>());
 }
 
 /// Returns the alerts to raise about the current overlays.

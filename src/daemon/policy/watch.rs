@@ -68,8 +68,9 @@ struct Running {
     /// The time at which the look under way is reported as late.
     late_at: Option<Moment>,
     is_late: bool,
-    /// The unread folder that is reported; `None` before the first look, since an earlier process may have left the alert.
-    reported: Option<Vec<Finding>>,
+    /// The part of the folder that is reported as unread, and why nothing notifies of its changes; `None` before the first
+    /// look, since an earlier process may have left the alerts.
+    reported: Option<(Vec<Finding>, Option<String>)>,
 }
 
 impl Watcher {
@@ -137,15 +138,17 @@ impl Running {
     /// Reports a folder that could not be read in time. That is no verdict: what was read stays.
     fn be_late(&mut self) {
         (self.late_at, self.is_late) = (None, true);
-        self.report_folder(Vec::new());
+        let unwatched = self.reported.as_ref().and_then(|(_, unwatched)| unwatched.clone());
+        self.report_folder(Vec::new(), unwatched);
     }
 
-    fn report_folder(&mut self, unread: Vec<Finding>) {
+    fn report_folder(&mut self, unread: Vec<Finding>, unwatched: Option<String>) {
         let Watcher { store, clock, settings, .. } = self.watcher.clone();
         let is_late = self.is_late;
-        self.reported = Some(unread.clone());
+        self.reported = Some((unread.clone(), unwatched.clone()));
         self.tasks.spawn(blocking(move || {
-            report_folder(&store, &clock, &settings.overlays, is_late, &unread);
+            let folder = &settings.overlays;
+            report_folder(&store, &clock, folder, is_late, &unread, unwatched.as_deref());
             Done::FolderReported
         }));
     }
@@ -168,8 +171,9 @@ impl Running {
     async fn take_reading(&mut self, mut folder: Box<WatchedFolder>, read: Option<Folder>) {
         self.late_at = None;
         let unread = folder.known.unread.clone();
-        if std::mem::take(&mut self.is_late) || self.reported.as_ref() != Some(&unread) {
-            self.report_folder(unread.clone());
+        let found = (unread.clone(), folder.unwatched.clone());
+        if std::mem::take(&mut self.is_late) || self.reported.as_ref() != Some(&found) {
+            self.report_folder(found.0, found.1);
         }
         let current = self.watcher.policy.current();
         let upstreams = upstream_ids(&current);

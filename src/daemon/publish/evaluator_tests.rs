@@ -72,6 +72,7 @@ fn work_under(text: &str) -> Work {
         )),
         screening: Arc::new(Screening::default()),
         now: now(),
+        is_moved_back: false,
         is_first: true,
     }
 }

@@ -99,6 +99,8 @@ pub(super) struct Work {
     pub(super) now: Timestamp,
     /// True for the first one of this process.
     pub(super) is_first: bool,
+    /// True if a person moved the clock back.
+    pub(super) is_moved_back: bool,
 }
 
 impl Work {
@@ -107,6 +109,8 @@ impl Work {
         let Selection { due, compared, difference, .. } = &self.selection;
         if self.is_first {
             Cause::Start
+        } else if self.is_moved_back {
+            Cause::Time
         } else if difference.as_ref().is_some_and(|difference| difference.concerns(name)) {
             Cause::Policy
         } else if compared.contains(name) {
@@ -157,6 +161,10 @@ pub(super) struct State {
     failures: u32,
     /// After a failure everything waits until then, except a changed policy.
     retry_at: Option<Duration>,
+    /// The last time.
+    latest: Timestamp,
+    /// True if a person moved the clock back after the last evaluation of everything.
+    is_moved_back: bool,
 }
 
 /// A publication that has not ended, with the names that it was given.
@@ -164,6 +172,7 @@ pub(super) struct State {
 struct UnderWay {
     basis: Basis,
     names: BTreeSet<Name>,
+    is_moved_back: bool,
 }
 
 /// The times at which evaluations end, for names that time alone may change.
@@ -216,11 +225,15 @@ impl State {
             not_before: Duration::ZERO,
             failures: 0,
             retry_at: None,
+            latest: Timestamp::MIN,
+            is_moved_back: false,
         }
     }
 
     /// Applies an event, and returns the next action.
     pub(super) fn step(&mut self, event: Event, at: Moment) -> Step {
+        self.is_moved_back |= at.now < self.latest;
+        self.latest = at.now;
         match event {
             Event::Policy(policy) => {
                 self.policy = policy;
@@ -256,8 +269,9 @@ impl State {
 
     /// Keeps everything that the publication would have settled.
     fn fail(&mut self, at: Moment) {
-        if let Some(UnderWay { names, .. }) = self.under_way.take() {
+        if let Some(UnderWay { names, is_moved_back, .. }) = self.under_way.take() {
             self.dirty.extend(names);
+            self.is_moved_back |= is_moved_back;
         }
         self.retry_at = Some(at.elapsed + wait_after(self.failures));
         self.failures = self.failures.saturating_add(1);
@@ -290,21 +304,24 @@ impl State {
             screening: Arc::clone(&self.screening),
             unsynchronised: self.unsynchronised.clone(),
         };
-        self.under_way = Some(UnderWay { basis: basis.clone(), names: names.clone() });
+        let is_moved_back = std::mem::take(&mut self.is_moved_back);
+        let under_way = UnderWay { basis: basis.clone(), names: names.clone(), is_moved_back };
+        self.under_way = Some(under_way);
         Step::Publish(Box::new(Work {
             selection: Selection { names, due, compared: reconsidered, difference },
             policy: basis.policy,
             screening: basis.screening,
             now: at.now,
             is_first: self.committed.is_none(),
+            is_moved_back,
         }))
     }
 
     /// Returns the difference from the policy that the last generation was committed under.
     fn difference(&self) -> Option<PolicyDifference> {
         let Some(committed) = &self.committed else { return Some(PolicyDifference::Everything) };
-        if committed.unsynchronised != self.unsynchronised {
-            // Names wait for such upstreams.
+        if self.is_moved_back || committed.unsynchronised != self.unsynchronised {
+            // Names wait for such upstreams, and an evaluation says nothing of the time before it.
             return Some(PolicyDifference::Everything);
         }
         let is_other = committed.policy.revision != self.policy.revision;

@@ -9,6 +9,7 @@ use crate::alert::AlertReport;
 use crate::config::Upstream;
 use crate::daemon::mirror::Activity;
 use crate::daemon::policy::CurrentPolicy;
+use crate::daemon::runtime::{Clock, ClockReport};
 use crate::model::Timestamp;
 use crate::overlay::OverlaySet;
 use crate::store::{RecipientStatus, Snapshot, StoreError};
@@ -23,6 +24,8 @@ pub struct StatusReport {
     pub running: bool,
     pub ready: bool,
     pub now: Timestamp,
+    /// The clock of this machine beside those of upstreams.
+    pub clock: ClockReport,
     pub epoch: String,
     pub generation: Option<u64>,
     pub visible: u64,
@@ -129,8 +132,9 @@ pub fn status(
     snapshot: &Snapshot,
     current_policy: &CurrentPolicy,
     upstreams: &[Upstream],
-    now: Timestamp,
+    clock: &Clock,
 ) -> Result<StatusReport, StoreError> {
+    let now = clock.now();
     let reports: Result<Vec<UpstreamReport>, StoreError> =
         upstreams.iter().map(|upstream| upstream_report(snapshot, upstream)).collect();
     let mut owners: BTreeMap<String, u64> = BTreeMap::new();
@@ -145,6 +149,7 @@ pub fn status(
         running: false,
         ready: false,
         now,
+        clock: clock.report(),
         epoch: snapshot.epoch()?,
         generation: None,
         dropped_log_lines: 0,

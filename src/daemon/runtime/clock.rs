@@ -1,14 +1,27 @@
+use std::collections::BTreeSet;
 #[cfg(test)]
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use crate::model::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::model::{Actor, Timestamp};
+use crate::sync::{AcceptedClock, Agreement, ClockRecord, Clocks, exceeds};
 
 /// The only clock. It never runs backwards, and is never below the newest stored timestamp: a clock
-/// that was set back must not revive an expired approval.
+/// that was set back must not revive an expired approval. While the system's clock differs from those of all upstreams it
+/// goes on from the time that was agreed last: see [`Clocks`]. It goes back only when a person accepts the system's clock.
 #[derive(Debug)]
 pub struct Clock {
     floor: AtomicI64,
+    clocks: Mutex<Clocks>,
+    /// True while a time far beyond the last use waits for an upstream that confirms it.
+    awaits_date: watch::Sender<bool>,
+    /// True if it did so at the start.
+    is_doubtful: bool,
     shift: Shift,
     /// The time in microseconds that a test sets; it replaces the system's.
     #[cfg(test)]
@@ -35,11 +48,37 @@ impl Shift {
     }
 }
 
+/// The state of the clock, as `status` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClockReport {
+    pub agreement: Agreement,
+    /// True if it is not used, where a time was agreed before, and an operator should look at it.
+    pub distrusted: bool,
+    /// The system's clock.
+    pub system: Timestamp,
+    /// Seconds by which it is ahead of the nearest other clock, or of the newest stored time.
+    pub ahead_seconds: i64,
+    /// The acceptance by an operator that is in effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<AcceptedClock>,
+}
+
 impl Clock {
     #[must_use]
-    pub const fn starting_at(floor: Timestamp) -> Self {
+    pub fn starting_at(floor: Timestamp) -> Self {
+        Self::resuming(floor, None)
+    }
+
+    /// Returns the clock of a store that was in use before.
+    #[must_use]
+    pub fn resuming(floor: Timestamp, record: Option<ClockRecord>) -> Self {
+        let clocks = record.map(|record| Clocks::resumed(record, elapsed())).unwrap_or_default();
         Self {
             floor: AtomicI64::new(floor.as_micros()),
+            clocks: Mutex::new(clocks),
+            awaits_date: watch::Sender::new(false),
+            is_doubtful: false,
             shift: Shift::NONE,
             #[cfg(test)]
             manual: None,
@@ -58,19 +97,117 @@ impl Clock {
         Self { shift, ..self }
     }
 
+    /// Returns this clock for a daemon that will hear from an upstream soon: until then, and until
+    /// [`Clock::stop_waiting`], it uses no time far beyond the last use of the store.
     #[must_use]
-    pub fn now(&self) -> Timestamp {
-        let system = self.source().as_micros();
-        let earlier = self.floor.fetch_max(system, Ordering::Relaxed);
-        Timestamp::from_micros(earlier.max(system))
+    pub fn awaiting_a_date(self) -> Self {
+        let clocks = std::mem::take(&mut *self.clocks()).awaiting_a_date();
+        *self.clocks() = clocks;
+        let (system, moment) = self.sources();
+        let ahead = self.clocks().read(system, moment).ahead;
+        let is_doubtful = ahead > 0 && exceeds(ahead);
+        self.awaits_date.send_replace(is_doubtful);
+        Self { is_doubtful, ..self }
     }
 
-    fn source(&self) -> Timestamp {
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        let (system, moment) = self.sources();
+        let time = self.clocks().read(system, moment).time.as_micros();
+        let earlier = self.floor.fetch_max(time, Ordering::Relaxed);
+        Timestamp::from_micros(earlier.max(time))
+    }
+
+    /// Records the time that an upstream states in an answer that it makes now.
+    pub(in crate::daemon) fn hear(&self, upstream: &str, date: Timestamp) {
+        let (system, moment) = self.sources();
+        self.clocks().stated(upstream, date, system, moment);
+        self.awaits_date.send_replace(false);
+    }
+
+    /// Forgets what other upstreams stated.
+    pub(in crate::daemon) fn hear_only(&self, upstreams: &BTreeSet<String>) {
+        self.clocks().keep_only(upstreams);
+    }
+
+    /// Waits until an upstream stated its time, if that decides which time is used; for at most `longest`. Returns false if
+    /// the time was known already.
+    pub(in crate::daemon) async fn wait_for_a_date(&self, longest: Duration) -> bool {
+        if !self.is_doubtful {
+            return false;
+        }
+        let mut awaits_date = self.awaits_date.subscribe();
+        // The sender is a field of `self`, so it is not dropped meanwhile.
+        let heard = awaits_date.wait_for(|awaits_date| !awaits_date);
+        let _ = tokio::time::timeout(longest, heard).await;
+        self.clocks().stop_waiting();
+        self.awaits_date.send_replace(false);
+        true
+    }
+
+    /// Remembers that the clocks agree, if they do; returns what the store has to keep.
+    pub(in crate::daemon) fn settle(&self) -> Option<ClockRecord> {
+        let (system, moment) = self.sources();
+        let mut clocks = self.clocks();
+        clocks.settle(system, moment);
+        clocks.record(system, moment)
+    }
+
+    /// Returns the state of the clock.
+    #[must_use]
+    pub fn report(&self) -> ClockReport {
+        let now = self.now();
+        let (system, moment) = self.sources();
+        let clocks = self.clocks();
+        let reading = clocks.read(system, moment);
+        let ahead_of_stored = system.as_micros().saturating_sub(now.as_micros());
+        let is_behind_stored = ahead_of_stored < 0 && exceeds(ahead_of_stored);
+        let is_skewed = reading.agreement == Agreement::Skewed;
+        let ahead = if is_behind_stored && !is_skewed { ahead_of_stored } else { reading.ahead };
+        let accepted = clocks.accepted().filter(|_| reading.agreement == Agreement::Accepted);
+        ClockReport {
+            agreement: reading.agreement,
+            distrusted: is_skewed || is_behind_stored,
+            system,
+            ahead_seconds: ahead / 1_000_000,
+            accepted: accepted.cloned(),
+        }
+    }
+
+    /// Accepts the system's clock as right, also if that moves time back; returns what the store has to keep.
+    /// Returns `None`, and changes nothing, if the clock is trusted already.
+    pub fn accept(
+        &self,
+        by: &str,
+        reason: &str,
+        actor: Actor,
+    ) -> Option<(AcceptedClock, ClockRecord)> {
+        let ClockReport { distrusted, system, ahead_seconds: ahead, .. } = self.report();
+        if !distrusted {
+            return None;
+        }
+        let (by, reason) = (by.to_owned(), reason.to_owned());
+        let accepted = AcceptedClock { ahead, at: system, by, reason, actor };
+        let (_, moment) = self.sources();
+        let mut clocks = self.clocks();
+        clocks.accept(accepted.clone(), system, moment);
+        self.floor.store(system.as_micros(), Ordering::Relaxed);
+        let record = clocks.record(system, moment)?;
+        Some((accepted, record))
+    }
+
+    fn clocks(&self) -> MutexGuard<'_, Clocks> {
+        self.clocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the system's time, and a time that only ever grows as a second passes.
+    fn sources(&self) -> (Timestamp, Duration) {
         #[cfg(test)]
         if let Some(micros) = &self.manual {
-            return Timestamp::from_micros(micros.load(Ordering::Relaxed));
+            let micros = micros.load(Ordering::Relaxed);
+            return (Timestamp::from_micros(micros), Duration::from_micros(micros.unsigned_abs()));
         }
-        self.shift.now()
+        (self.shift.now(), elapsed())
     }
 
     /// Returns the system time, for use before a store is open.
@@ -83,6 +220,21 @@ impl Clock {
         }
         Timestamp::from_micros(jiff::Timestamp::now().as_microsecond())
     }
+}
+
+/// Returns the time since the machine started, which cannot be set, and which goes on while the machine sleeps.
+#[cfg(target_os = "linux")]
+fn elapsed() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::try_from(time).unwrap_or_default()
+}
+
+/// Returns the time since the first call, which cannot be set.
+#[cfg(not(target_os = "linux"))]
+fn elapsed() -> Duration {
+    static START: std::sync::LazyLock<std::time::Instant> =
+        std::sync::LazyLock::new(std::time::Instant::now);
+    START.elapsed()
 }
 
 /// Returns the time that a test sets in `VIDIMUS_TEST_NOW` (RFC 3339): a test cannot wait for the
@@ -102,6 +254,13 @@ fn test_time() -> Option<Timestamp> {
 mod tests {
     use super::*;
 
+    const HOUR: Duration = Duration::from_hours(1);
+
+    fn years_from_now(years: i64) -> Timestamp {
+        let year = 365 * 24 * 3_600 * 1_000_000;
+        Timestamp::from_micros(Clock::system().as_micros() + years * year)
+    }
+
     #[test]
     fn now_is_at_least_the_newest_stored_timestamp() {
         let future = Clock::system().plus(std::time::Duration::from_secs(1000));
@@ -109,5 +268,29 @@ mod tests {
         assert_eq!(clock.now(), future);
         let past = Clock::starting_at(Timestamp::MIN);
         assert!(past.now() > Timestamp::MIN);
+    }
+
+    /// P100.
+    #[test]
+    fn clock_that_left_all_upstreams_goes_on_from_the_agreed_time_until_a_person_accepts_it() {
+        let clock = Clock::starting_at(Timestamp::MIN);
+        clock.hear("a", Clock::system());
+        let agreed = clock.now();
+        let ahead = clock.shifted(Shift::to(years_from_now(1)));
+        assert!(ahead.now() >= agreed && ahead.now() < agreed.plus(HOUR));
+        assert!(ahead.report().distrusted);
+        let (accepted, record) =
+            ahead.accept("alice", "checked", Actor::DataFolder).expect("it was skewed");
+        assert!(accepted.ahead > 300 * 86_400 && !record.skewed);
+        assert!(ahead.now() > agreed.plus(HOUR) && !ahead.report().distrusted);
+        assert!(ahead.accept("alice", "again", Actor::DataFolder).is_none());
+        // It was set back: what ended does not begin again by itself.
+        let back = ahead.shifted(Shift::NONE);
+        let before = back.now();
+        assert!(before > agreed.plus(HOUR));
+        back.hear("a", Clock::system());
+        assert!(back.now() >= before && back.report().distrusted, "the store has later times");
+        back.accept("alice", "the store was wrong", Actor::DataFolder).expect("accepted");
+        assert!(back.now() < agreed.plus(HOUR));
     }
 }

@@ -1,6 +1,7 @@
 //! Building blocks for every service. This module does not depend on any service.
 //!
-//! - `clock`: the only clock. It never runs backwards, and is never below the newest stored timestamp.
+//! - `clock`: the only clock. It never runs backwards, and is never below the newest stored timestamp. `timekeeping` keeps
+//!   in the store which time was agreed with upstreams, and raises the alert about a clock that left them.
 //! - `blocking`: the gateway for work that blocks.
 //! - `feed`: names to process. They stay in the feed until a loop takes them, so a restarted loop
 //!   finds them; a process that ends loses them, and the next start processes every name.
@@ -18,15 +19,18 @@ mod feed;
 mod pressure;
 mod supervise;
 mod text_folder;
+mod timekeeping;
 
 pub(super) use alerts::{report_alerts, revocation};
 pub(super) use backoff::wait_after;
 pub(crate) use blocking::try_blocking;
 pub(super) use blocking::{blocking, run_on_own_thread};
-pub use clock::{Clock, Shift};
+pub use clock::{Clock, ClockReport, Shift};
 pub use descriptors::{descriptors_within_reach, fitting_connections, raise_descriptors};
 pub(super) use feed::Feed;
 pub use pressure::Pressure;
 pub(super) use pressure::report_pressure;
 pub(super) use supervise::{Supervisor, loop_source};
 pub(super) use text_folder::{files_with_errors, readable, unreadable_files, watch_folder};
+pub use timekeeping::accept_clock;
+pub(super) use timekeeping::keep_time;

@@ -1,6 +1,6 @@
 //! A folder of files that each stand by themselves: looked at all the time, with the last valid text of each.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -21,6 +21,9 @@ const SETTLE: Duration = Duration::from_millis(150);
 /// The time after which a folder is taken again that could not be.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
+/// Looks that disagree, one after another, before what has settled is taken without the rest.
+const MOST_UNSETTLED: u32 = 8;
+
 /// Reads a folder, but no file again that did not change.
 pub(in crate::daemon) type ReadFolder = fn(&Path, &mut KnownFiles, SystemTime) -> Folder;
 
@@ -39,12 +42,14 @@ pub(in crate::daemon) async fn watch_folder(
     let mut known = KnownFiles::new();
     let mut taken: Option<Folder> = None;
     let mut candidate: Option<Folder> = None;
+    let mut unsettled = 0;
     let mut retry_at: Option<Moment> = None;
     loop {
         let looked_at = path.clone();
         let folder;
         (folder, known) = blocking(move || look(&looked_at, read, known)).await;
         let is_settled = candidate.as_ref() == Some(&folder);
+        unsettled = if is_settled || taken.as_ref() == Some(&folder) { 0 } else { unsettled + 1 };
         let is_due = retry_at.is_some_and(|at| at <= Moment::now());
         let wait = if taken.as_ref() == Some(&folder) && !is_due {
             candidate = None;
@@ -57,6 +62,17 @@ pub(in crate::daemon) async fn watch_folder(
             retry_at = (!is_kept).then(|| Moment::now() + RETRY_AFTER);
             taken = Some(folder);
             LOOK_EVERY
+        } else if let Some(before) = candidate.as_ref().filter(|_| unsettled >= MOST_UNSETTLED) {
+            // One file that is written all the time keeps no other from being read.
+            let settled = settled_part(before, &folder);
+            candidate = Some(folder);
+            if taken.as_ref() != Some(&settled) {
+                let (taking, read) = (Arc::clone(&take), settled.clone());
+                let is_kept = blocking(move || taking(read)).await;
+                retry_at = (!is_kept).then(|| Moment::now() + RETRY_AFTER);
+                taken = Some(settled);
+            }
+            LOOK_EVERY
         } else {
             candidate = Some(folder);
             SETTLE
@@ -66,6 +82,34 @@ pub(in crate::daemon) async fn watch_folder(
             () = tokio::time::sleep(wait) => {}
         }
     }
+}
+
+/// Returns the files on which two readings agree. The others are findings, so that what was read of them before stays.
+fn settled_part(before: &Folder, now: &Folder) -> Folder {
+    let of = |folder: &Folder| -> BTreeMap<String, Arc<Source>> {
+        folder.sources.iter().map(|source| (source.file.clone(), Arc::clone(source))).collect()
+    };
+    let (before, now_read) = (of(before), of(now));
+    let mut settled = Folder { findings: now.findings.clone(), ..Folder::default() };
+    let files: BTreeSet<&String> = before.keys().chain(now_read.keys()).collect();
+    for file in files {
+        match (before.get(file), now_read.get(file)) {
+            (Some(first), Some(second)) if first == second => {
+                settled.sources.push(Arc::clone(second));
+            }
+            _ => {
+                let allowed = "it is read when it has settled; what was read before stays in use";
+                let place = Source::new(file.as_str(), "").start();
+                settled.findings.push(Finding::error(
+                    &place,
+                    "a file that changes all the time",
+                    allowed,
+                ));
+            }
+        }
+    }
+    settled.sources.sort_by(|left, right| Path::new(&left.file).cmp(Path::new(&right.file)));
+    settled
 }
 
 fn look(path: &Path, read: ReadFolder, mut known: KnownFiles) -> (Folder, KnownFiles) {
@@ -135,6 +179,29 @@ fn errors(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn file_that_changes_all_the_time_keeps_no_other_from_being_read_and_ends_nothing() {
+        let folder = |files: &[(&str, &str)]| Folder {
+            sources: files.iter().map(|(file, text)| Source::new(*file, *text)).collect(),
+            ..Folder::default()
+        };
+        let before = folder(&[("/f/a.yaml", "1"), ("/f/b.yaml", "new"), ("/f/gone.yaml", "x")]);
+        let now = folder(&[("/f/a.yaml", "2"), ("/f/b.yaml", "new"), ("/f/came.yaml", "x")]);
+        let settled = settled_part(&before, &now);
+        let files = |sources: &[Arc<Source>]| -> Vec<String> {
+            sources.iter().map(|source| format!("{}={}", source.file, source.text)).collect()
+        };
+        assert_eq!(files(&settled.sources), ["/f/b.yaml=new"]);
+        let unsettled = files_with_errors(&settled.findings);
+        assert_eq!(
+            unsettled,
+            ["/f/a.yaml", "/f/came.yaml", "/f/gone.yaml"].map(String::from).into()
+        );
+        let kept = [Source::new("a.yaml", "0"), Source::new("gone.yaml", "x")];
+        let (sources, _) = readable(Path::new("/f"), settled, &kept, "advice");
+        assert_eq!(files(&sources), ["b.yaml=new", "a.yaml=0", "gone.yaml=x"]);
+    }
 
     /// A lost mount leaves an empty folder, perhaps with files of another kind.
     #[rstest::rstest]

@@ -136,7 +136,14 @@ impl PageSource for Source {
         let items: Vec<String> = rows.iter().map(|row| row.item()).collect();
         let body = format!(r#"{{"servers":[{}],"metadata":{{"count":0{next}}}}}"#, items.join(","));
         let body = Bytes::from(body);
-        Ok(FetchedPage { body, date, epoch: None, resync: false, is_partial: false })
+        Ok(FetchedPage {
+            body,
+            date,
+            age: Duration::ZERO,
+            epoch: None,
+            resync: false,
+            is_partial: false,
+        })
     }
 
     async fn versions(&self, _: &Name) -> Result<Option<FetchedPage>, FetchFailure> {

@@ -264,6 +264,7 @@ fn change_set(
         complete: complete || !replaces,
         since: now,
         exceeded: hold.exceeded.clone(),
+        newest: acceptance.whole.newest_of_full_sync.filter(|_| complete),
     };
     match before {
         Some(before) if before.shown == shown => Some(before),
@@ -273,7 +274,7 @@ fn change_set(
             };
             on_hold.exceeded.retain(|exceeded| is_new(&exceeded.limit));
             on_hold.exceeded.splice(..0, before.exceeded);
-            Some(ChangeSet { since: before.since, ..on_hold })
+            Some(ChangeSet { since: before.since, newest: before.newest, ..on_hold })
         }
         _ => Some(on_hold),
     }

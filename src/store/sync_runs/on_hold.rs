@@ -85,9 +85,9 @@ impl Store {
             };
             if after.is_empty()
                 && request.decision == HoldDecision::Release
-                && decided.as_ref().is_some_and(is_rewind)
+                && let Some(set) = decided.as_ref().filter(|set| is_rewind(set))
             {
-                state.release_rewind();
+                state.release_rewind(set.newest);
             }
             state.on_hold = decided.filter(|_| !after.is_empty()).map(|set| ChangeSet {
                 shown: shown(upstream, &after),

@@ -18,12 +18,16 @@ pub(crate) struct Workplace {
     /// The time that commands get, in RFC 3339; the real time if `None`.
     now: Mutex<Option<String>>,
     open_files: Option<u32>,
+    /// True if the system notifies the commands of no change of a file.
+    is_unwatched: bool,
     /// The disk of the data folder, if it has one of its own.
     disk: Option<SmallDisk>,
 }
 
 /// Free ports of loopback.
-const LOOPBACK: [&str; 2] = ["--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"];
+pub(crate) const LOOPBACK: [&str; 2] = ["--listen=127.0.0.1:0", "--ops-listen=127.0.0.1:0"];
+/// Takes every watch of files from a user namespace.
+const NO_WATCHES: &str = "echo 0 > /proc/sys/user/max_inotify_instances";
 /// The file of the trusted root.
 const ROOT: &str = "root.pem";
 const CONFIGURATION: &str = "vidimus.toml";
@@ -72,7 +76,13 @@ impl Answer {
 impl Workplace {
     /// Creates a folder with one upstream and an overlay file without rules.
     pub(crate) fn new(upstream: &str) -> Self {
-        let place = Self { folder: folder(), now: Mutex::new(None), open_files: None, disk: None };
+        let place = Self {
+            folder: folder(),
+            now: Mutex::new(None),
+            open_files: None,
+            is_unwatched: false,
+            disk: None,
+        };
         place.upstream(upstream, "sync = {interval = \"250ms\", page_size = 10}");
         place.overlay("policy.yaml", "# nothing yet\n");
         place.write(CONFIGURATION, "");
@@ -155,6 +165,14 @@ impl Workplace {
         *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Some(now.to_owned());
     }
 
+    /// Lets the system notify the commands from now on of no change of a file, or of every; returns false where this machine
+    /// has no user namespaces.
+    pub(crate) fn watch(&mut self, is_watched: bool) -> bool {
+        self.is_unwatched = !is_watched;
+        let tried = Command::new("unshare").args(["-Ur", "sh", "-c", NO_WATCHES]).output();
+        tried.is_ok_and(|tried| tried.status.success())
+    }
+
     /// Limits the open files of the commands from now on.
     pub(crate) fn limit_open_files(&mut self, limit: u32) {
         self.open_files = Some(limit);
@@ -172,6 +190,17 @@ impl Workplace {
                 let mut shell = Command::new("sh");
                 shell.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\""), program]);
                 shell
+            }
+            (None, None) if self.is_unwatched => {
+                let mut unshare = Command::new("unshare");
+                unshare.args([
+                    "-Ur",
+                    "sh",
+                    "-c",
+                    &format!("{NO_WATCHES} && exec \"$0\" \"$@\""),
+                    program,
+                ]);
+                unshare
             }
             (None, None) => Command::new(program),
         };

@@ -1,0 +1,180 @@
+//! Our clock against the clocks of upstreams: what is stored while it is wrong, and the way out.
+
+#![cfg(debug_assertions)]
+
+use serde_json::Value;
+
+use crate::support::daemon::{Daemon, Workplace, text};
+use crate::support::registry::Row;
+use crate::support::upstream::Upstream;
+use crate::support::wait::eventually;
+
+const ENTRY: &str = "com.example/wiki";
+
+/// Starts a daemon at a time, with an upstream whose `Date` is `date`, and waits until both agree or not.
+async fn start(place: &Workplace, upstream: &Upstream, now: &str, date: &str) -> Daemon {
+    place.set_clock(now);
+    upstream.set_date(date);
+    let daemon = place.start().await;
+    daemon.ready().await;
+    daemon
+}
+
+async fn place(expires: &str) -> (Upstream, Workplace) {
+    let upstream = Upstream::start([Row::new(ENTRY, "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    place.upstream(&upstream.url, "sync = {interval = \"500ms\"}");
+    policy(&place, expires, "");
+    (upstream, place)
+}
+
+fn policy(place: &Workplace, expires: &str, more: &str) {
+    let approval = format!("{{state: approved, reviewed: 2026-05-01, expires: {expires}}}");
+    let rule = format!("servers: [{{name: {ENTRY}, approval: {approval}{more}}}]");
+    place.overlay("policy.yaml", &rule);
+}
+
+async fn clock_until(daemon: &Daemon, agreement: &str, distrusted: bool) -> Value {
+    eventually(&format!("the clock is {agreement}"), async || {
+        let status = daemon.operate("/status").await.json();
+        let clock = &status["clock"];
+        (clock["agreement"] == agreement && clock["distrusted"] == distrusted).then_some(status)
+    })
+    .await
+}
+
+async fn has_alert(place: &Workplace, wanted: bool) {
+    eventually(&format!("the alert: {wanted}"), async || {
+        let alerts = place.json(&["alerts", "--kind=clock-distrusted", "--json"]);
+        (alerts.as_array().is_some_and(Vec::is_empty) != wanted).then_some(())
+    })
+    .await;
+}
+
+fn now(status: &Value) -> &str {
+    status["now"].as_str().expect("a time")
+}
+
+const ACCEPT: [&str; 5] =
+    ["clock", "accept", "--by=alice", "--reason=compared with my watch", "--json"];
+
+/// P100: a clock that is a year ahead after a restart neither ends an approval nor leads to stored times of next year,
+/// until a person accepts it.
+#[tokio::test(flavor = "multi_thread")]
+async fn clock_that_jumped_ahead_moves_no_stored_time_until_a_person_accepts_it() {
+    let (upstream, place) = place("2026-12-01").await;
+    let daemon =
+        start(&place, &upstream, "2026-06-01T00:00:00Z", "Mon, 01 Jun 2026 00:01:00 GMT").await;
+    daemon.serves(1).await;
+    clock_until(&daemon, "agreed", false).await;
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+
+    let daemon =
+        start(&place, &upstream, "2027-06-01T00:00:00Z", "Mon, 01 Jun 2026 01:00:00 GMT").await;
+    let status = clock_until(&daemon, "skewed", true).await;
+    assert!(now(&status).starts_with("2026-06-01T00:"), "{status}");
+    has_alert(&place, true).await;
+    daemon.serves(1).await;
+    policy(&place, "2026-12-01", ", tier: 1");
+    let answer = eventually("the changed entry", async || {
+        let answer = daemon.get("/v0.1/servers?updated_since=2026-01-01T00:00:00Z").await;
+        answer.text.contains("\"tier\":1").then_some(answer)
+    })
+    .await;
+    assert!(!answer.text.contains("\"updatedAt\":\"2027"), "{}", answer.text);
+    assert!(answer.text.contains("\"updatedAt\":\"2026-06-01T00:"), "{}", answer.text);
+    let printed = place.print(&["status"]);
+    assert!(printed.contains("clock       364 days ahead, compared with the others"), "{printed}");
+
+    let accepted = place.json(&ACCEPT);
+    assert_eq!(accepted["by"], "alice");
+    let again = place.run(&ACCEPT);
+    assert_eq!(again.status.code(), Some(1), "{}", text(&again.stderr));
+    let status = clock_until(&daemon, "accepted", false).await;
+    assert!(now(&status).starts_with("2027-06-01T00:"), "{status}");
+    has_alert(&place, false).await;
+    // The approval has ended by the clock that counts now.
+    daemon.serves(0).await;
+    let changes = place.print(&["changes", "--since=2027-06-01"]);
+    assert!(changes.contains("364 days ahead, was accepted by alice"), "{changes}");
+    let printed = place.print(&["status"]);
+    assert!(printed.contains("accepted by alice"), "{printed}");
+
+    // The acceptance ends when the difference changes.
+    upstream.set_date("Sat, 01 Jan 2028 00:00:00 GMT");
+    clock_until(&daemon, "skewed", true).await;
+    has_alert(&place, true).await;
+    upstream.set_date("Tue, 01 Jun 2027 00:00:00 GMT");
+    clock_until(&daemon, "agreed", false).await;
+    has_alert(&place, false).await;
+}
+
+/// P100: a clock that is behind what was agreed revives no approval.
+#[tokio::test(flavor = "multi_thread")]
+async fn clock_that_was_set_back_revives_no_approval_and_is_an_alert_before_any_contact() {
+    let (upstream, place) = place("2026-06-01T00:00:00Z").await;
+    let daemon =
+        start(&place, &upstream, "2026-06-02T00:00:00Z", "Tue, 02 Jun 2026 00:01:00 GMT").await;
+    daemon.synced().await;
+    clock_until(&daemon, "agreed", false).await;
+    assert_eq!(daemon.get("/v0.1/servers").await.items(), <[&str; 0]>::default());
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+
+    // Nothing answers any more.
+    upstream.misbehave(|_| {
+        let status = axum::http::StatusCode::BAD_GATEWAY;
+        Some(crate::support::upstream::problem(status, "down"))
+    });
+    let daemon = start(&place, &upstream, "2026-05-20T00:00:00Z", "").await;
+    let status = clock_until(&daemon, "skewed", true).await;
+    assert!(now(&status) >= "2026-06-02", "{status}");
+    has_alert(&place, true).await;
+    assert_eq!(daemon.get("/v0.1/servers").await.items(), <[&str; 0]>::default());
+}
+
+/// P100: a store with times of next year is not stuck there: a person accepts the clock, with or without a daemon.
+#[tokio::test(flavor = "multi_thread")]
+async fn store_with_times_of_next_year_is_brought_back_by_a_person() {
+    let (upstream, place) = place("2027-01-01").await;
+    let date = "Mon, 01 Jun 2026 00:01:00 GMT";
+    // The first start has nothing to compare with.
+    let daemon = start(&place, &upstream, "2027-06-01T00:00:00Z", date).await;
+    daemon.synced().await;
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    let daemon = start(&place, &upstream, "2026-06-01T00:00:00Z", date).await;
+    let status = clock_until(&daemon, "agreed", true).await;
+    assert!(now(&status) >= "2027-06-01", "{status}");
+    daemon.serves(0).await;
+    has_alert(&place, true).await;
+    let printed = place.print(&["status"]);
+    assert!(printed.contains("behind: the store has later times"), "{printed}");
+    place.json(&ACCEPT);
+    daemon.serves(1).await;
+    has_alert(&place, false).await;
+    let status = clock_until(&daemon, "agreed", false).await;
+    assert!(now(&status).starts_with("2026-06-01"), "{status}");
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    assert_eq!(place.run(&ACCEPT).status.code(), Some(1), "nothing to accept");
+}
+
+/// P33: what lies between the last use and a start two days later is of another history, although the start did not
+/// know at once how late it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn gap_before_a_start_lasts_until_the_time_that_an_upstream_confirms() {
+    let (upstream, place) = place("2027-01-01").await;
+    let date = "Mon, 01 Jun 2026 00:01:00 GMT";
+    let daemon = start(&place, &upstream, "2026-06-01T00:00:00Z", date).await;
+    daemon.serves(1).await;
+    clock_until(&daemon, "agreed", false).await;
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    let date = "Wed, 03 Jun 2026 00:01:00 GMT";
+    let daemon = start(&place, &upstream, "2026-06-03T00:00:00Z", date).await;
+    let status = clock_until(&daemon, "agreed", false).await;
+    assert!(now(&status).starts_with("2026-06-03"), "{status}");
+    let asks_to_resync = async |since: &str| {
+        let answer = daemon.get(&format!("/v0.1/servers?updated_since={since}")).await;
+        !answer.header("vidimus-resync").is_empty()
+    };
+    assert!(asks_to_resync("2026-06-02T00:00:00Z").await);
+    assert!(!asks_to_resync("2026-06-03T01:00:00Z").await);
+}
