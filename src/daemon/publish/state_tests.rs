@@ -336,3 +336,26 @@ fn failed_publication_is_tried_again_after_a_wait_with_all_its_names() {
     let work = model.under_way.as_ref().expect("a policy does not wait for the store");
     assert!(work.selection.names.contains(&name(1)));
 }
+
+/// P100: a person accepted a clock, which moved time back: evaluations say nothing of the time before them.
+#[test]
+fn clock_that_is_moved_back_leads_to_an_evaluation_of_everything_also_after_a_failure() {
+    let hour = Duration::from_hours(1);
+    let at = |hours: u32, elapsed| Moment {
+        now: begin().plus(hour * hours),
+        elapsed: Duration::from_mins(elapsed),
+    };
+    let everything = || Event::Committed(Committed { everything: true, ..Committed::default() });
+    let is_everything = |step: Step| match step {
+        Step::Publish(work) => work.is_moved_back && work.selection.is_everything(),
+        Step::Wait(_) => false,
+    };
+    let mut state = State::new(policy(0, true), Arc::default());
+    assert!(matches!(state.step(Event::Ready, at(9, 1)), Step::Publish(_)));
+    assert!(matches!(state.step(everything(), at(9, 1)), Step::Wait(_)));
+    assert!(is_everything(state.step(Event::Tick, at(2, 2))));
+    assert!(matches!(state.step(Event::Failed, at(2, 3)), Step::Wait(_)));
+    assert!(is_everything(state.step(Event::Tick, at(2, 4))));
+    assert!(matches!(state.step(everything(), at(2, 5)), Step::Wait(_)));
+    assert!(matches!(state.step(Event::Tick, at(2, 6)), Step::Wait(_)));
+}

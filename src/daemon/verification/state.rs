@@ -187,12 +187,15 @@ impl<R> State<R> {
     }
 
     /// Queues namespaces at their stored time, or at once. Overlays may have changed while no daemon ran, so a
-    /// mentioned namespace waits no longer than the usual interval.
+    /// mentioned namespace waits no longer than the usual interval. A check in the future was dated by a clock that was
+    /// wrong, so it is made again.
     fn enqueue(&mut self, namespaces: &[String], records: &Records, context: &Context<'_>) {
         let hosts = context.overlays.shared_hosts();
         for namespace in namespaces {
             let priority = self.priority(namespace, context);
-            let due = records.get(namespace).and_then(|record| match priority {
+            let is_past = |record: &&Record| record.checked_at <= Some(context.now);
+            let record = records.get(namespace).filter(is_past);
+            let due = record.and_then(|record| match priority {
                 Priority::Rest => record.next_check,
                 _ => Some(record.next_check?.min(record.checked_at?.plus(MENTIONED_EVERY))),
             });

@@ -288,3 +288,13 @@ fn lookup_that_did_not_reach_all_packages_continues_soon() {
     assert_eq!(bench.tick(600), <[&str; 0]>::default());
     assert_eq!(bench.tick(601), ["com.mentioned"]);
 }
+
+/// P100: a person accepted a clock that is behind the times in the store.
+#[test]
+fn namespace_that_was_checked_in_the_future_is_checked_again() {
+    let mut bench = Bench::new(true);
+    let record = |checked| Record { checked_at: Some(at(checked)), next_check: Some(at(900_000)) };
+    let records = [("com.a".to_owned(), record(800_000)), ("com.b".to_owned(), record(0))];
+    bench.step(Event::Loaded(names(&["com.a/x", "com.b/x"]), &records.into()), 1);
+    assert_eq!(bench.tick(1), ["com.a"]);
+}
