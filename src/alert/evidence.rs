@@ -3,7 +3,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::identity::{AlertIdentity, SHORT};
-use super::key_set::{self, InvalidRecords};
+use super::key_set::InvalidRecords;
 use super::kind::AlertKind;
 use crate::artefact::Checksum;
 use crate::lookalike::Signal;
@@ -259,37 +259,6 @@ impl Evidence {
             | Self::Shadowed { name, .. }
             | Self::NewerVersion { name, .. } => Some(name),
             _ => None,
-        }
-    }
-
-    /// Writes an item about the owner of a namespace.
-    fn write_ownership(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Revoked { rule, about, found } => {
-                let found = found.join(", ");
-                match rule {
-                    Revocation::KeyReplaced => {
-                        write!(f, "the trusted key is gone; {about} shows {found}")
-                    }
-                    Revocation::AccountReplaced => {
-                        write!(f, "{about} is the account {found} now, and another one is trusted")
-                    }
-                    Revocation::AccountTooYoung => {
-                        write!(f, "the account {about} was created after this was published")
-                    }
-                }
-            }
-            Self::KeysUnknown { at, keys, pinned, invalid } => {
-                key_set::write(f, at, keys, *pinned, invalid.as_ref())
-            }
-            Self::LossOnHold { namespace, since } => {
-                write!(
-                    f,
-                    "{namespace} shows no evidence since {since}; with an acknowledgement of this alert it is revoked"
-                )
-            }
-            Self::Namespace { namespace } => f.write_str(namespace),
-            _ => Ok(()),
         }
     }
 }

@@ -39,6 +39,7 @@ mod kind;
 mod lifecycle;
 mod listing;
 mod notice;
+mod owner;
 mod package;
 mod reconcile;
 mod record;
