@@ -16,7 +16,7 @@ const BATCH: usize = 20_000;
 /// Bytes of the documents of one commit.
 const BATCH_BYTES: usize = 32 * 1024 * 1024;
 /// An advisory that was read is stored after this time, also if its batch is not full.
-const FLUSH_AFTER: Duration = Duration::from_secs(1);
+pub(super) const FLUSH_AFTER: Duration = Duration::from_secs(1);
 
 /// The reason why a reading of a feed ended early, or removed nothing.
 #[derive(Debug, Error)]

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::reading::{Reading, ReadingError};
+use super::reading::{FLUSH_AFTER, Reading, ReadingError};
 use crate::advisory::{Advisory, FeedState, MAX_PER_PACKAGE};
 use crate::model::{Name, Timestamp};
 use crate::remote::FeedContent;
@@ -171,7 +171,7 @@ fn advisory_that_affects_less_is_stored_at_the_end_of_a_whole_reading_only() {
     let keys = |id: &str| scene.stored(id).map(|advisory| advisory.keys().count());
     let found = || ["A-1", "A-2", "A-3"].map(|id| keys(id).expect("it is stored"));
     // Each document is a commit of its own.
-    scene.step.set(Duration::from_secs(1));
+    scene.step.set(FLUSH_AFTER);
     scene.stops_after.set(6);
     assert!(matches!(scene.read(&before), Err(ReadingError::Stopped)));
     assert_eq!(found(), [2, 2, 2], "only what affects more is stored");
@@ -198,7 +198,7 @@ fn slow_reading_stores_what_it_has_and_stops_between_two_documents() {
     for id in ["A-1", "A-2", "A-3"] {
         scene.put_advisory(&format!("{id}.json"), id, "npm", "x");
     }
-    scene.step.set(Duration::from_millis(600));
+    scene.step.set(FLUSH_AFTER);
     scene.stops_after.set(4);
     assert!(matches!(scene.read(&FeedState::default()), Err(ReadingError::Stopped)));
     assert_eq!(["A-1", "A-2", "A-3"].map(|id| scene.has(id)), [true, true, false]);
