@@ -410,7 +410,7 @@ mod tests {
             (Some(3 << 20), Some(reached), Some("of the disk are free")),
         ] {
             let last_failure = out_of_room.map(|_| failure.clone());
-            let state = UpstreamState { bytes, out_of_room, last_failure, ..Default::default() };
+            let state = UpstreamState { last_failure, bytes, out_of_room, ..Default::default() };
             let seen = of_state(&state, &definition, now);
             let found: Vec<_> = seen.iter().map(|alert| alert.identity.kind).collect();
             let kinds = wanted.map(|_| AlertKind::SizeLimit);
