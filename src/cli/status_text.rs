@@ -33,8 +33,12 @@ fn daemon(report: &StatusReport) {
         counted(report.visible, "entry", "entries")
     ));
     let (bytes, limits) = (Bytes(report.store.bytes), report.store.limits);
-    let (most, free) = (Bytes(limits.max_size), Bytes(limits.min_free));
-    out(&format!("content     {bytes} of {most}; new content leaves {free} of the disk free"));
+    let most = Bytes(limits.max_size);
+    let free = match limits.min_free {
+        0 => String::new(),
+        free => format!("; new content leaves {} of the disk free", Bytes(free)),
+    };
+    out(&format!("content     {bytes} of {most}{free}"));
     if let Some(failure) = &report.store.write_failure {
         let WriteFailure { since, reason } = failure;
         out(&format!("store       cannot be written since {since}: {}", Escaped(reason)));

@@ -31,9 +31,9 @@ async fn denials_and_deletions_take_effect_on_a_full_disk_and_after_a_restart_on
     upstream.put(Row::new("com.a/new", "1.0.0").published(&now));
     is_gone(&daemon, &names[1]).await;
     // More than the share of new content comes with the next deletion.
-    let large = "x".repeat(60_000);
     for number in 0..60 {
         let name = format!("com.b/n{number}");
+        let large = noise(number, 60_000);
         upstream.put(Row::new(&name, "1.0.0").described(&large).published(&now));
     }
     upstream.put(Row::new(&names[3], "1.0.0").status("deleted", &now));
@@ -69,6 +69,15 @@ async fn denials_and_deletions_take_effect_on_a_full_disk_and_after_a_restart_on
     let is_known =
         async || place.run(&["explain", "com.a/new@1.0.0"]).status.success().then_some(());
     eventually("the new version is known", is_known).await;
+}
+
+/// Returns a text that packing makes hardly smaller: the store finds no room for it in its own file.
+fn noise(mut seed: u32, bytes: usize) -> String {
+    let mut next = || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from(b'a' + u8::try_from((seed >> 24) % 26).expect("a character"))
+    };
+    (0..bytes).map(|_| next()).collect()
 }
 
 fn deny(place: &Workplace, name: &str) {

@@ -201,7 +201,7 @@ pub(super) const LATER_FACTS: [Facts; 40] = [
     Facts {
         kind: AlertKind::SizeLimit,
         word: "size-limit",
-        meaning: "New content of the upstream is left out: what is stored of it, or of all upstreams, has reached its limit, the \
+        meaning: "New content of the upstream is left out, or the next one will be: what is stored of it, or of all upstreams, has reached its limit, the \
             disk has too little free room, or 50,000 rows of it are in quarantine. What is served stays, and deletions are applied.",
         remedy: "Find out why the upstream grew, with `vidimus status`; then raise `max_size` in `[limits]` of its file, or in \
             `[store]` of `vidimus.toml`, or make room on the disk. The next sync run brings what was left out.",

@@ -9,7 +9,7 @@ use crate::curation::{
 };
 use crate::model::{Digest, FailureClass, Name, Quarantined, Timestamp, Version, changed_members};
 use crate::store::{Snapshot, StoreError};
-use crate::sync::{MAX_SKEW, UpstreamState};
+use crate::sync::{MAX_SKEW, OutOfRoom, RoomLimit, UpstreamState};
 
 /// The source of alerts about upstream files.
 pub(super) const UPSTREAMS: &str = "upstreams";
@@ -136,9 +136,10 @@ fn of_state(state: &UpstreamState, upstream: &Upstream, now: Timestamp) -> Vec<R
 fn of_runs(state: &UpstreamState, upstream: &Upstream, now: Timestamp) -> Vec<ReportedAlert> {
     let id = &upstream.id;
     let mut seen = Vec::new();
-    if let Some(limit) = &state.out_of_room {
+    let since = state.out_of_room.map(|limit| limit.since);
+    if let Some(limit) = state.out_of_room.or_else(|| beyond_its_size(state, upstream)) {
         let figures = vec![Figure::Limit { found: limit.found(), allowed: limit.allowed() }];
-        let left_out = ReportedAlert::new(AlertKind::SizeLimit, id, []).since(Some(limit.since));
+        let left_out = ReportedAlert::new(AlertKind::SizeLimit, id, []).since(since);
         seen.push(ReportedAlert { figures, ..left_out });
     }
     // That a limit left content out has an alert of its own.
@@ -164,6 +165,14 @@ fn of_runs(state: &UpstreamState, upstream: &Upstream, now: Timestamp) -> Vec<Re
         seen.push(ReportedAlert { figures: vec![Figure::LongerThanDays { days }], ..frozen });
     }
     seen
+}
+
+/// Returns the limit on the content of an upstream if it has more, since the limit was lowered: the next content is left
+/// out.
+fn beyond_its_size(state: &UpstreamState, upstream: &Upstream) -> Option<OutOfRoom> {
+    let (found, allowed) = (state.bytes?, upstream.max_size);
+    let since = Timestamp::MIN;
+    (found > allowed).then_some(OutOfRoom { limit: RoomLimit::Upstream, since, found, allowed })
 }
 
 /// Returns an alert about each row of files in quarantine, which operators edit by hand, and true if every row was read.
@@ -384,6 +393,29 @@ mod tests {
         };
         let (first, second) = (items("a"), items("b"));
         assert_ne!(first, second);
+    }
+
+    #[test]
+    fn upstream_with_more_content_than_its_limit_is_reported_once_and_until_there_is_room() {
+        let now = Timestamp::from_micros(1);
+        let definition = Upstream { max_size: 1 << 20, ..upstream("ours") };
+        let reached = OutOfRoom { limit: RoomLimit::Disk, since: now, found: 1, allowed: 2 };
+        let failure = Failure { at: now, class: FailureClass::Room, reason: "no".into() };
+        for (bytes, out_of_room, wanted) in [
+            (None, None, None),
+            (Some(1 << 20), None, None),
+            (Some(3 << 20), None, Some("3 MiB of content")),
+            (Some(3 << 20), Some(reached), Some("of the disk are free")),
+        ] {
+            let last_failure = out_of_room.map(|_| failure.clone());
+            let state = UpstreamState { last_failure, bytes, out_of_room, ..Default::default() };
+            let seen = of_state(&state, &definition, now);
+            let found: Vec<_> = seen.iter().map(|alert| alert.identity.kind).collect();
+            let kinds = wanted.map(|_| AlertKind::SizeLimit);
+            assert_eq!(found, Vec::from_iter(kinds), "{bytes:?}");
+            let detail = seen.first().map(|alert| alert.figures[0].to_string());
+            assert!(detail.unwrap_or_default().contains(wanted.unwrap_or_default()));
+        }
     }
 
     #[test]

@@ -123,7 +123,7 @@ impl<S: PageSource> Follower<S> {
             tokio::select! {
                 outcome = &mut run => return outcome,
                 _ = looking.tick() => self.report().await,
-                Some(request) = requests.recv() => {
+                Some(request) = requests.recv(), if state.has_room() => {
                     state.step(Event::Requested(request), Moment::now());
                 }
             }

@@ -7,6 +7,9 @@ use tokio::time::Instant as Moment;
 /// The wait after a failed run; doubled with each further one, up to the interval of the upstream.
 const FIRST_RETRY: Duration = Duration::from_secs(15);
 
+/// Requests that wait for a run; further senders wait for their place.
+const MAX_WAITING: usize = 16;
+
 /// A request for a run, or for the result of the one under way.
 #[derive(Debug)]
 pub(super) struct Request<R> {
@@ -68,6 +71,11 @@ pub(super) struct FollowState<R> {
 impl<R> FollowState<R> {
     pub(super) fn new(interval: Duration, now: Moment) -> Self {
         Self { interval, failures: 0, due: now, waiting: Vec::new(), running: None }
+    }
+
+    /// Returns true if another request may wait for the run under way.
+    pub(super) fn has_room(&self) -> bool {
+        self.waiting.len() < MAX_WAITING
     }
 
     pub(super) fn step(&mut self, event: Event<R>, now: Moment) -> Effects<R> {
@@ -173,6 +181,19 @@ mod tests {
         let early = now + seconds(3599);
         assert_eq!(state.step(Event::Tick, early).next, Next::SleepUntil(now + HOUR));
         assert_eq!(state.step(Event::Tick, now + HOUR).next, Next::Start(PLAIN));
+    }
+
+    #[tokio::test]
+    async fn requests_during_a_long_run_are_bounded() {
+        let now = Moment::now();
+        let mut state = started(now);
+        for _ in 0..MAX_WAITING {
+            assert!(state.has_room());
+            state.step(asked("one", false, false), now);
+        }
+        assert!(!state.has_room());
+        assert_eq!(state.step(ended(true), now).answer.len(), MAX_WAITING);
+        assert!(state.has_room());
     }
 
     #[tokio::test]

@@ -32,6 +32,8 @@ const PROBE_EVERY: Duration = Duration::from_mins(1);
 const BACKLOG: Duration = Duration::from_hours(24);
 /// Records are kept for this long after the last name of their namespace, and removed once a day.
 const KEPT: Duration = Duration::from_hours(90 * 24);
+/// Lookups under way, those of the queue included, and requests that wait for one of them.
+const MOST_LOOKUPS: usize = 64;
 const PRUNE_EVERY: Duration = Duration::from_hours(24);
 /// Interval between two reviews of all alerts: verdicts become stale with time.
 const REVIEW_EVERY: Duration = Duration::from_hours(1);
@@ -72,7 +74,7 @@ pub(in crate::daemon) async fn verify(
                 requests.close();
                 return Ok(());
             }
-            Some(request) = requests.recv() => driver.request(request),
+            Some(request) = requests.recv(), if driver.has_room() => driver.request(request),
             Some(joined) = driver.lookups.join_next_with_id() => driver.ended(joined),
             _ = review.tick(), if enabled => driver.review()?,
             _ = probe.tick(), if enabled => driver.probe(),
@@ -166,6 +168,11 @@ impl Driver {
                 Err(error)
             }
         }
+    }
+
+    /// Returns true if another requested lookup may begin or wait; further senders wait for their place.
+    fn has_room(&self) -> bool {
+        self.lookups.len() + self.state.waiting() < MOST_LOOKUPS
     }
 
     fn request(&mut self, request: Request) {

@@ -165,6 +165,11 @@ impl<R> State<R> {
         self.queue.names(namespace)
     }
 
+    /// Returns the number of requests that wait for the lookup under way.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Returns the mentioned namespaces that were due before a time.
     pub(super) fn overdue(&self, before: Timestamp) -> impl Iterator<Item = &str> {
         self.queue.overdue(before)
