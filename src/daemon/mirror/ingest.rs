@@ -13,10 +13,10 @@ use super::safety::hold;
 use crate::config::Trust;
 use crate::daemon::runtime::Clock;
 use crate::model::{Entry, Name, Timestamp};
-use crate::store::{Acceptance, Batch, Destination, Hold, Snapshot, Store, StoreError};
+use crate::store::{Acceptance, Destination, Hold, Snapshot, Store, StoreError};
 use crate::sync::{
-    Change, Failure, FetchedPage, Kind, NameSize, OutOfRoom, RawPage, RoomLimit, Row, RunReport,
-    SyncKind, SyncRun, UpstreamState, backdated_before, completed,
+    Change, FetchedPage, Kind, NameSize, OutOfRoom, RawPage, RoomLimit, Row, RunReport, SyncKind,
+    SyncRun, UpstreamState, backdated_before, completed,
 };
 
 /// A batch is committed when it has this many rows, or pages of this many bytes, or is this old. A crash repeats one
@@ -338,37 +338,6 @@ impl<O: Observer> Ingest<O> {
         report.on_hold = hold.exceeded.iter().map(ToString::to_string).collect();
         Ok(report)
     }
-}
-
-/// Stores why a sync run was not accepted, and the cursor at which the next one resumes.
-pub(super) fn record_failure(
-    store: &Store,
-    clock: &Clock,
-    upstream: &str,
-    failure: &SyncFailure,
-) -> Result<(), StoreError> {
-    let now = clock.now();
-    // The committed state counts; the one in memory may be ahead of it.
-    let mut state = store.snapshot()?.upstream(upstream)?;
-    if let SyncFailure::Fetch(failure) = failure {
-        state.remember_refusal(failure, now);
-    }
-    if !failure.keeps_cursor() {
-        state.run = None;
-    }
-    if !matches!(failure, SyncFailure::Stopped) {
-        state.last_failure =
-            Some(Failure { at: now, class: failure.class(), reason: failure.reason() });
-    }
-    store.commit(&Batch {
-        upstream,
-        rows: &[],
-        destination: Destination::Live,
-        state: Some(&state),
-        seen: None,
-        max_size: u64::MAX,
-        now,
-    })
 }
 
 /// Turns an unchanged row into a write when another row of its key is under way to the store: the last

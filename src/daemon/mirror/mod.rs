@@ -34,6 +34,7 @@ mod committer;
 #[cfg(test)]
 mod drive_tests;
 mod facts;
+mod failed_run;
 mod follow;
 mod followers;
 mod handle;

@@ -4,7 +4,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::ingest::{Ingest, record_failure};
+use super::failed_run::record_failure;
+use super::ingest::Ingest;
 use super::options::{Fetched, Observer, RunOptions, SyncFailure};
 use crate::daemon::runtime::{Clock, try_blocking};
 use crate::model::reason;

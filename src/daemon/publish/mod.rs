@@ -41,6 +41,7 @@ mod lifecycle_alerts;
 mod name_alerts;
 mod newness;
 mod open_alerts;
+mod package_alerts;
 mod publisher;
 mod renames;
 mod service;
