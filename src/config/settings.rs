@@ -12,7 +12,7 @@ use super::views::read_views;
 use super::webhooks::{Webhook, read_webhooks};
 use crate::curation::{DEFAULT_VIEW, PackageUrls, View};
 use crate::lint::{Fields, Finding, Reader, Source, duration, parse_toml, size};
-use crate::model::Name;
+use crate::model::{Digest, Name};
 use crate::overlay::Terms;
 use crate::sync::DiskLimits;
 
@@ -44,6 +44,8 @@ pub struct Egress {
 pub struct Settings {
     /// The configuration file, even if it is absent.
     pub file: PathBuf,
+    /// The digest of its content, as it was read.
+    pub digest: Option<Digest>,
     pub data: PathBuf,
     pub upstreams: PathBuf,
     pub overlays: PathBuf,
@@ -123,6 +125,7 @@ impl Default for Settings {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Self {
             file: "vidimus.toml".into(),
+            digest: None,
             data: "data".into(),
             upstreams: "upstreams".into(),
             overlays: "overlays".into(),
@@ -161,7 +164,10 @@ impl Settings {
     pub fn load(file: &Path, named: bool, given: Locations) -> Result<Self, Vec<Finding>> {
         let mut settings = Self { file: file.to_owned(), ..Self::default() };
         match std::fs::read_to_string(file) {
-            Ok(text) => settings.read(&text, file)?,
+            Ok(text) => {
+                settings.read(&text, file)?;
+                settings.digest = Some(Digest::of(text.as_bytes()));
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => {}
             Err(error) => {
                 let place = Source::new(file.to_string_lossy(), "").start();
@@ -178,6 +184,18 @@ impl Settings {
         settings.ops_socket = given.ops_socket.or(settings.ops_socket);
         settings.token_file = given.token_file;
         Ok(settings)
+    }
+
+    /// Returns the reason why the file does not say what is in use, if it has other content than when it was read.
+    #[must_use]
+    pub fn changed(&self) -> Option<String> {
+        let file = self.file.display();
+        match std::fs::read(&self.file) {
+            Ok(bytes) if Some(Digest::of(&bytes)) == self.digest => None,
+            Ok(_) => Some(format!("{file} has changed; restart the daemon to use it")),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && self.digest.is_none() => None,
+            Err(error) => Some(format!("{file} cannot be read: {error}")),
+        }
     }
 
     /// Returns the path of the Unix socket of operations.

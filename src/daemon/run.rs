@@ -19,7 +19,7 @@ use super::runtime::{
 use super::screening::{self, screen};
 use super::verification::{self, Service, verify};
 use super::{DaemonError, Services};
-use crate::config::{Upstream, read_advisories, read_evidence};
+use crate::config::{Settings, Upstream, read_advisories, read_evidence};
 use crate::model::{Name, reason};
 use crate::overlay::NamePattern;
 use crate::remote::OwnershipSources;
@@ -46,7 +46,9 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), DaemonError> {
     let (store, clock) = (&services.store, &services.clock);
-    let released = retry_quarantine(store, clock).unwrap_or_else(|error| {
+    let retrying = (Arc::clone(store), Arc::clone(clock));
+    let retried = blocking(move || retry_quarantine(&retrying.0, &retrying.1)).await;
+    let released = retried.unwrap_or_else(|error| {
         error!(reason = %reason(&error), "rows in quarantine could not be validated again");
         0
     });
@@ -65,7 +67,7 @@ pub async fn run(
     let feeds = Arc::new(feeds(&services)?);
     let notify = Notify::open(&services.settings, store, clock)?;
     let supervisor = Supervisor::new(store, clock);
-    let looks = file_looks((&verification, &looking), &feeds, &notify);
+    let looks = file_looks((&verification, &looking), &feeds, &notify, &services.settings);
     let mut followers = Followers::new(&services.mirror, &supervisor, &stop);
     followers.replace(upstreams).await?;
     let mut loops = Loops { supervisor, stop, tasks: JoinSet::new() };
@@ -152,7 +154,9 @@ fn file_looks(
     (verification, looking): (&Arc<Service>, &Arc<Looking>),
     feeds: &Arc<Feeds>,
     notify: &Notify,
-) -> [(&'static str, Look); 4] {
+    settings: &Arc<Settings>,
+) -> [(&'static str, Look); 5] {
+    let settings = Arc::clone(settings);
     let (verification, looking) = (Arc::clone(verification), Arc::clone(looking));
     let (feeds, notify) = (Arc::clone(feeds), notify.clone());
     [
@@ -160,6 +164,7 @@ fn file_looks(
         ("provenance", Arc::new(move || looking.verifier.look().err().into_iter().collect())),
         ("feeds", Arc::new(move || feeds.look_at_files())),
         ("webhooks", Arc::new(move || notify.look_at_files())),
+        ("settings", Arc::new(move || settings.changed().into_iter().collect())),
     ]
 }
 
@@ -324,7 +329,7 @@ struct Loops {
 }
 
 impl Loops {
-    fn keep_files(&mut self, looks: [(&'static str, Look); 4], services: &Services) {
+    fn keep_files(&mut self, looks: [(&'static str, Look); 5], services: &Services) {
         for (user, look) in looks {
             let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
             self.keep(&format!("files of {user}"), move |stop| {

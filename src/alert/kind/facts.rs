@@ -126,8 +126,8 @@ pub(super) const FACTS: [Facts; 27] = [
     Facts {
         kind: AlertKind::FilesUnread,
         word: "files-unread",
-        meaning: "A file that the settings name cannot be read or used since it changed; what was read of it before stays in \
-            use.",
+        meaning: "A file that the settings name, or the settings file itself, cannot be read or used since it changed; what \
+            was read of it before stays in use.",
         remedy: "Read the reason, which names the file, and correct it; it is read again within 10 seconds.",
     },
     Facts {
