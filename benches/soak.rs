@@ -70,18 +70,21 @@ async fn soak(rows: &[Generated], minutes: u64, every: u64) {
     for index in 0..CLIENTS {
         clients.spawn(ask(Arc::clone(&shared), Arc::clone(&paths), index));
     }
+    let mut levels = Vec::new();
     println!("minute  requests  failed  publications  CPU    resident  descriptors  store");
     for minute in 1..=minutes {
         let work = operate(&mut daemon, place.path(), rows, minute).await;
         let store = std::fs::metadata(place.path().join("data/vidimus.redb"));
+        let level = (resident(daemon.pid()), descriptors(daemon.pid()));
+        levels.push(level);
         println!(
             "{minute:>6}  {:>8}  {:>6}  {:>12}  {:>3.0} %  {:>5.0} MB  {:>11}  {:.1} MB",
             shared.answered.swap(0, Ordering::Relaxed),
             shared.failed.load(Ordering::Relaxed),
             work.publications,
             work.cpu / 0.6,
-            resident(daemon.pid()),
-            descriptors(daemon.pid()),
+            level.0,
+            level.1,
             store.map_or(0, |store| store.len()) as f64 / 1e6,
         );
         if minute % every == 0 && minute < minutes {
@@ -103,7 +106,25 @@ async fn soak(rows: &[Generated], minutes: u64, every: u64) {
     for failure in shared.first_failures.lock().expect("a lock").iter() {
         println!("  {failure}");
     }
+    judge(&levels);
     daemon.stop().await;
+}
+
+/// Compares the second half with the first: memory and descriptors that grow with time are larger there.
+fn judge(levels: &[(f64, usize)]) {
+    let (first, second) = levels.split_at(levels.len() / 2);
+    let most = |levels: &[(f64, usize)]| {
+        let memory = levels.iter().map(|level| level.0).fold(0.0, f64::max);
+        (memory, levels.iter().map(|level| level.1).max().unwrap_or(0))
+    };
+    let ((memory, descriptors), later) = (most(first), most(second));
+    let missed = later.0 > memory * 1.1 || later.1 > descriptors + CLIENTS;
+    println!(
+        "first half at most {memory:.0} MB and {descriptors} descriptors, second half {:.0} MB and {}{}",
+        later.0,
+        later.1,
+        if missed { "  MISSED" } else { "" }
+    );
 }
 
 async fn start(place: &Path) -> Daemon {

@@ -193,7 +193,9 @@ impl Settings {
         match std::fs::read(&self.file) {
             Ok(bytes) if Some(Digest::of(&bytes)) == self.digest => None,
             Ok(_) => Some(format!("{file} has changed; restart the daemon to use it")),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && self.digest.is_none() => None,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && self.digest.is_none() => {
+                None
+            }
             Err(error) => Some(format!("{file} cannot be read: {error}")),
         }
     }
