@@ -200,19 +200,24 @@ async fn replaced_token_for_github_is_tried_at_once() {
 }
 
 /// P90.
+#[rstest::rstest]
+#[case("trusted_root", include_str!("../fixtures/attestations/staging_root.json"))]
+#[case("npm_keys", include_str!("../../src/attestation/npm_keys.json"))]
 #[tokio::test(flavor = "multi_thread")]
-async fn replaced_trust_in_attestations_is_taken_up_and_a_wrong_one_is_not() {
+async fn replaced_trust_in_attestations_is_taken_up_and_a_wrong_one_is_not(
+    #[case] setting: &str,
+    #[case] trusted: &str,
+) {
     let upstream = Upstream::start([]).await;
     let place = Workplace::new(&upstream.url);
-    let staging = include_str!("../fixtures/attestations/staging_root.json");
-    place.write("root.json", staging);
-    place.write("vidimus.toml", "[provenance]\ntrusted_root = \"root.json\"\n");
+    place.write("trust.json", trusted);
+    place.write("vidimus.toml", &format!("[provenance]\n{setting} = \"trust.json\"\n"));
     let _daemon: Daemon = place.start().await;
-    place.write("root.json", "{}");
+    place.write("trust.json", "{}");
     alert(&place, "files-unread", "provenance", true).await;
     assert!(!place.log().contains("a changed file is in use"), "{}", place.log());
     // The same trust in other bytes is another content.
-    place.write("root.json", &format!("{staging}\n"));
+    place.write("trust.json", &format!("{trusted}\n"));
     logged(&place, "a changed file is in use").await;
     alert(&place, "files-unread", "provenance", false).await;
 }

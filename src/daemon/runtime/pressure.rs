@@ -85,3 +85,25 @@ pub(in crate::daemon) async fn report_pressure(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connection_refused_for_want_of_descriptors_raises_one_alert_and_a_reset_raises_none() {
+        let pressure = Pressure::default();
+        pressure.refuse(&Errno::CONNABORTED.into());
+        assert_eq!(pressure.take(), []);
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM] {
+            pressure.refuse(&errno.into());
+            assert_eq!(pressure.take(), [AlertKind::DescriptorsExhausted], "{errno}");
+        }
+        pressure.refuse(&Errno::MFILE.into());
+        pressure.refuse(&Errno::MFILE.into());
+        pressure.crowd();
+        let both = [AlertKind::ConnectionsCrowded, AlertKind::DescriptorsExhausted];
+        assert_eq!(pressure.take(), both);
+        assert_eq!(pressure.take(), []);
+    }
+}
