@@ -189,7 +189,7 @@ mod tests {
         let store = Store::ephemeral(at(500)).expect("a store");
         let newest =
             || store.snapshot().and_then(|snapshot| snapshot.newest_timestamp()).expect("read");
-        let record = ClockRecord { agreed: at(5), skewed: true, accepted: None };
+        let record = ClockRecord { agreed: at(5), skewed: true, latest: None, accepted: None };
         store.record_use(Some(&record), at(5)).expect("recorded");
         assert_eq!(newest(), at(500));
         let accepted = AcceptedClock {
@@ -199,7 +199,12 @@ mod tests {
             reason: "checked".into(),
             actor: Actor::DataFolder,
         };
-        let record = ClockRecord { agreed: at(6), skewed: false, accepted: Some(accepted.clone()) };
+        let record = ClockRecord {
+            agreed: at(6),
+            skewed: false,
+            latest: None,
+            accepted: Some(accepted.clone()),
+        };
         store.accept_clock(&accepted, &record).expect("recorded");
         let kept = store.snapshot().and_then(|snapshot| snapshot.clock_record()).expect("read");
         assert_eq!((newest(), kept), (at(6), Some(record)));

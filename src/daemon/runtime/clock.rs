@@ -118,6 +118,15 @@ impl Clock {
         Timestamp::from_micros(earlier.max(time))
     }
 
+    /// Returns the time that decides what has ended: that of [`Clock::now`], or a later one after a stop whose end is in
+    /// doubt.
+    #[must_use]
+    pub fn latest(&self) -> Timestamp {
+        let (system, moment) = self.sources();
+        let latest = self.clocks().read(system, moment).latest;
+        self.now().max(latest)
+    }
+
     /// Records the time that an upstream states in an answer that it makes now.
     pub(in crate::daemon) fn hear(&self, upstream: &str, date: Timestamp) {
         let (system, moment) = self.sources();
@@ -127,7 +136,8 @@ impl Clock {
 
     /// Forgets what other upstreams stated.
     pub(in crate::daemon) fn hear_only(&self, upstreams: &BTreeSet<String>) {
-        self.clocks().keep_only(upstreams);
+        let (system, moment) = self.sources();
+        self.clocks().keep_only(upstreams, system, moment);
     }
 
     /// Waits until an upstream stated its time, if that decides which time is used; for at most `longest`. Returns false if
@@ -140,9 +150,17 @@ impl Clock {
         // The sender is a field of `self`, so it is not dropped meanwhile.
         let heard = awaits_date.wait_for(|awaits_date| !awaits_date);
         let _ = tokio::time::timeout(longest, heard).await;
-        self.clocks().stop_waiting();
-        self.awaits_date.send_replace(false);
+        self.stop_waiting();
         true
+    }
+
+    /// Uses the system's time from now on, as long as no upstream contradicts it.
+    fn stop_waiting(&self) {
+        let (system, moment) = self.sources();
+        let mut clocks = self.clocks();
+        clocks.stop_waiting();
+        clocks.settle(system, moment);
+        self.awaits_date.send_replace(false);
     }
 
     /// Remembers that the clocks agree, if they do; returns what the store has to keep.
