@@ -237,8 +237,8 @@ async fn dispatch(
         }
         Command::Token { action, json } => token::act(settings, action, json).await,
         Command::Status { json } => query::status(settings, json).await,
-        Command::Clock { action: ClockAction::Accept { by, reason }, json } => {
-            clock::accept(settings, &by, &reason, json).await
+        Command::Clock { action: ClockAction::Accept { time, by, reason }, json } => {
+            clock::accept(settings, time, &by, &reason, json).await
         }
         Command::Backup { file, json } => backup::back_up(settings, &file, json).await,
         Command::Restore { file, json } => backup::restored(&settings, &file, json),

@@ -10,7 +10,7 @@ use super::mirror::{Activity, Mirror, Ports, SyncOutcome};
 use super::policy::{CurrentPolicy, LoadedOverlays, Policy};
 use super::publish::{Publication, Published};
 use super::query::{StatusReport, status, store_alert};
-use super::runtime::{Clock, Pressure, accept_clock, blocking};
+use super::runtime::{Clock, ClockNotAccepted, Pressure, accept_clock, blocking};
 use super::scans::Scans;
 use super::screening::{ScreeningHandle, Screenings};
 use super::verification::{OwnershipReport, Verification};
@@ -233,17 +233,18 @@ impl Services {
         self.mirror.decide_hold(upstream, request)
     }
 
-    /// Accepts the clock of this machine as right; `None` if it is trusted already.
+    /// Accepts the clock of this machine as right, if it shows the time that a person saw.
     ///
     /// # Errors
     /// When the store cannot be written.
     pub fn accept_clock(
         &self,
+        seen: Timestamp,
         by: &str,
         reason: &str,
         actor: Actor,
-    ) -> Result<Option<AcceptedClock>, StoreError> {
-        accept_clock(&self.store, &self.clock, by, reason, actor)
+    ) -> Result<Result<AcceptedClock, ClockNotAccepted>, StoreError> {
+        accept_clock(&self.store, &self.clock, seen, by, reason, actor)
     }
 
     /// Acknowledges an alert, if `seen` is the digest of what it shows now.

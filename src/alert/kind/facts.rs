@@ -64,7 +64,7 @@ pub(super) const FACTS: [Facts; 27] = [
         word: "clock-distrusted",
         meaning: "The clock of this machine differs by more than 10 minutes from the clocks of all upstreams, or is before \
             times in the store. The daemon goes on from the last time that was agreed.",
-        remedy: "Correct the clock of this machine. If it is right, run `vidimus clock accept`.",
+        remedy: "Correct the clock of this machine. If it is right, run `vidimus clock accept --time` with the right time.",
     },
     Facts {
         kind: AlertKind::ClockSkew,
