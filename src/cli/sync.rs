@@ -7,7 +7,7 @@ use super::client::Operator;
 use super::error::{CliError, Exit};
 use super::print;
 use super::progress::Shown;
-use super::stopping::Stopping;
+use super::stopping::{Stopping, step};
 use super::target::clock_of;
 use crate::api::SyncReport;
 use crate::config::{Origin, Settings, Upstream, read_upstreams};
@@ -32,7 +32,7 @@ pub(super) async fn sync(
     };
     let report = match opened {
         Ok(store) => {
-            let stopping = Stopping::listen();
+            let stopping = Stopping::listen(false);
             let running = here(&settings, &upstreams, store, (full, dry_run), &stopping.stop);
             stopping.unless_insisted(running).await.ok_or_else(|| {
                 CliError::Declined("stopped at once; what was stored before is kept".to_owned())
@@ -60,7 +60,9 @@ async fn here(
     let enabled: Vec<&Upstream> = upstreams.iter().filter(|upstream| upstream.enabled).collect();
     let mut sources = Vec::new();
     for upstream in &enabled {
-        sources.push((upstream.id.clone(), open_source(upstream, &settings.egress)?));
+        let (read, egress) = ((*upstream).clone(), settings.egress.clone());
+        let source = step(move || Ok(open_source(&read, &egress)?)).await?;
+        sources.push((upstream.id.clone(), source));
     }
     let states_time = |upstream: &&Upstream| matches!(upstream.origin, Origin::Registry(_));
     let is_awaiting = enabled.iter().any(states_time);

@@ -57,18 +57,18 @@ impl Store {
         })
     }
 
-    /// Records that the gap since a time before the start lasted until now: at the start it was not known how late it is.
+    /// Records that the gap since a time before the start lasted until a time: at the start it was not known how late it is.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn record_gap(&self, from: Timestamp, now: Timestamp) -> Result<(), StoreError> {
-        self.write(now, |transaction| {
+    pub fn record_gap(&self, from: Timestamp, to: Timestamp) -> Result<(), StoreError> {
+        self.write(to, |transaction| {
             let mut meta = transaction.open_table(META)?;
             let mut gaps: Vec<Gap> =
                 meta.get(GAPS_KEY)?.and_then(|value| read(value.value())).unwrap_or_default();
             match gaps.iter_mut().find(|gap| gap.from == from) {
-                Some(gap) => gap.to = now,
-                None => gaps.push(Gap { from, to: now }),
+                Some(gap) => gap.to = to,
+                None => gaps.push(Gap { from, to }),
             }
             merge_oldest(&mut gaps);
             meta.insert(GAPS_KEY, codec::json(&gaps)?.as_slice())?;
@@ -209,6 +209,7 @@ mod tests {
         assert_eq!(inside, [false, false, true, true, false]);
     }
 
+    /// P33.
     #[test]
     fn gap_before_many_starts_is_still_known() {
         let store = Store::ephemeral(at(0)).expect("a store");

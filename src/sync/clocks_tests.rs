@@ -119,6 +119,7 @@ fn clock_that_was_distrusted_stays_so_over_a_restart() {
     assert_eq!(clocks.record(at(5_000), moment(1)).map(|kept| kept.skewed), Some(false));
 }
 
+/// P100.
 #[test]
 fn false_date_after_a_start_ends_no_time_that_was_used_without_one() {
     let mut clocks = Clocks::resumed(record(false), moment(0)).awaiting_a_date();
@@ -132,6 +133,7 @@ fn false_date_after_a_start_ends_no_time_that_was_used_without_one() {
     }
 }
 
+/// P100.
 #[rstest::rstest]
 #[case::upstream_says_more(90_000, 5_000)]
 #[case::upstream_says_a_part(3_000, 3_000)]
@@ -152,6 +154,7 @@ fn stop_was_as_long_as_our_clock_and_an_upstream_say_for_what_ends(
     assert_eq!(resumed.read(at(5_100), moment(1)).latest, at(latest + 1));
 }
 
+/// P100.
 #[test]
 fn upstreams_that_contradict_a_clock_and_are_removed_make_it_no_better() {
     let mut clocks = agreed();

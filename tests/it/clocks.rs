@@ -162,6 +162,9 @@ async fn store_with_times_of_next_year_is_brought_back_by_a_person() {
     has_alert(&place, false).await;
     let status = clock_until(&daemon, "agreed", false).await;
     assert!(now(&status).starts_with("2026-06-01"), "{status}");
+    // P33: a reader that knows a change of next year knows one that this store never made.
+    let ahead = daemon.get("/v0.1/servers?updated_since=2027-05-31T00:00:00Z").await;
+    assert_eq!(ahead.header("vidimus-resync"), "gap");
     assert_eq!(daemon.signal("TERM").await, Some(0));
     let offline = accept(&place, "2026-06-01T00:05:00Z");
     assert!(text(&offline.stderr).contains("no daemon runs"), "{}", text(&offline.stderr));
@@ -207,5 +210,25 @@ async fn gap_before_a_start_lasts_until_the_time_that_an_upstream_confirms() {
         !answer.header("vidimus-resync").is_empty()
     };
     assert!(asks_to_resync("2026-06-02T00:00:00Z").await);
-    assert!(!asks_to_resync("2026-06-03T01:00:00Z").await);
+    assert!(!asks_to_resync("2026-06-03T00:05:00Z").await);
+}
+
+/// P33: a false time that an upstream states first does not make the gap shorter than it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn gap_before_a_start_is_known_although_the_first_date_was_false() {
+    let (upstream, place) = place("2027-01-01").await;
+    let date = "Mon, 01 Jun 2026 00:01:00 GMT";
+    let daemon = start(&place, &upstream, "2026-06-01T00:00:00Z", date).await;
+    daemon.serves(1).await;
+    clock_until(&daemon, "agreed", false).await;
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    let daemon = start(&place, &upstream, "2026-06-03T00:00:00Z", date).await;
+    clock_until(&daemon, "skewed", true).await;
+    upstream.set_date("Wed, 03 Jun 2026 00:01:00 GMT");
+    clock_until(&daemon, "agreed", false).await;
+    eventually("the gap is known", async || {
+        let answer = daemon.get("/v0.1/servers?updated_since=2026-06-02T00:00:00Z").await;
+        (answer.header("vidimus-resync") == "gap").then_some(())
+    })
+    .await;
 }

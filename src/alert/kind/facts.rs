@@ -5,10 +5,10 @@ pub(super) const FACTS: [Facts; 27] = [
     Facts {
         kind: AlertKind::AdvisoriesStale,
         word: "advisories-stale",
-        meaning: "A feed of advisories was not read for longer than its `stale_after`, or has lost more than half of its \
-            advisories; those that were read before stay in effect.",
-        remedy: "Check the source of the feed; to accept a smaller one, give the feed another name in \
-            `[[advisory_feeds]]`.",
+        meaning: "A feed of advisories was not read for longer than its `stale_after`, has lost more than half of its \
+            advisories, or has no room; those that were read before stay in effect.",
+        remedy: "Check the source of the feed, and the room on the disk; to accept a smaller one, give the feed another \
+            name in `[[advisory_feeds]]`.",
     },
     Facts {
         kind: AlertKind::AdvisoriesUnreadable,

@@ -65,6 +65,14 @@ pub struct ClockReport {
     pub accepted: Option<AcceptedClock>,
 }
 
+impl ClockReport {
+    /// Returns true if an upstream or a person confirms the clock.
+    #[must_use]
+    pub fn is_confirmed(&self) -> bool {
+        matches!(self.agreement, Agreement::Agreed | Agreement::Accepted)
+    }
+}
+
 /// The reason why a clock was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum ClockNotAccepted {
@@ -149,6 +157,11 @@ impl Clock {
     /// Returns true while a time far beyond the last use of the store is not used yet.
     pub(in crate::daemon) fn awaits_date(&self) -> bool {
         *self.awaits_date.borrow()
+    }
+
+    /// Returns true if it was not known at the start how late it is.
+    pub(in crate::daemon) fn was_doubtful(&self) -> bool {
+        self.is_doubtful
     }
 
     /// Forgets what other upstreams stated.
