@@ -145,8 +145,8 @@ impl Clocks {
         Reading { time, latest, agreement, ahead }
     }
 
-    /// Returns the latest time that is plausible while our clock is not trusted. During a stop nothing was measured, so a
-    /// stop was at least as long as our clock and one of the upstreams say.
+    /// Returns the latest time that is plausible while our clock is not trusted. Nothing measures a stop: it took the time
+    /// that our clock and one of the upstreams both say, or more.
     fn latest(&self, time: Timestamp, system: Timestamp, moment: Duration) -> Timestamp {
         let stated = self.dates.values().map(|date| date.present(moment)).max();
         let after_stop = stated.filter(|_| self.has_stopped).map(|stated| stated.min(system));

@@ -184,7 +184,7 @@ impl Clock {
         true
     }
 
-    /// Uses the system's time from now on, as long as no upstream contradicts it.
+    /// Uses the system's time from now on, until an upstream contradicts it.
     pub(in crate::daemon) fn stop_waiting(&self) {
         let (system, moment) = self.sources();
         let mut clocks = self.clocks();
