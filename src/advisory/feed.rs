@@ -45,6 +45,9 @@ pub struct FeedFailure {
     /// True if the feed was read, and had lost more than half of its advisories.
     #[serde(default)]
     pub shrunk: bool,
+    /// True if there is no room for what it has, so that advisories are not known.
+    #[serde(default)]
+    pub no_room: bool,
 }
 
 /// The documents of a feed of which nothing, or not everything, can be used.

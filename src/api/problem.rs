@@ -10,7 +10,7 @@ use super::contact::Asking;
 use super::new_token::TokenRefused;
 use crate::alert::{NotAcknowledged, UnresolvedId};
 use crate::catalog::BadCursor;
-use crate::daemon::ReleaseRefused;
+use crate::daemon::{ClockNotAccepted, ReleaseRefused};
 use crate::model::{Role, Timestamp, TokenName};
 use crate::store::StoreError;
 use crate::sync::NotDecided;
@@ -32,8 +32,8 @@ pub(super) enum Problem {
     UnknownAdvisory,
     #[error("{0}")]
     NotReleased(ReleaseRefused),
-    #[error("the clock of this machine is trusted; there is nothing to accept")]
-    ClockTrusted,
+    #[error("{0}")]
+    ClockNotAccepted(ClockNotAccepted),
     #[error("{0}")]
     NotAcknowledged(NotAcknowledged),
     #[error("{0}")]
@@ -116,7 +116,9 @@ impl Problem {
                 NotAcknowledged::Unresolved(UnresolvedId::Ambiguous(_))
                 | NotAcknowledged::MovedOn { .. } => StatusCode::CONFLICT,
             },
-            Self::NotReleased(ReleaseRefused::Changed) | Self::ClockTrusted => StatusCode::CONFLICT,
+            Self::NotReleased(ReleaseRefused::Changed) | Self::ClockNotAccepted(_) => {
+                StatusCode::CONFLICT
+            }
             Self::UnknownServer
             | Self::UnknownRoute { .. }
             | Self::UnknownOperation

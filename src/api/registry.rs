@@ -22,6 +22,7 @@ use crate::catalog::{Catalogue, Form, IndexedItem, Page, Tag};
 use crate::curation::DEFAULT_VIEW;
 use crate::daemon::Services;
 use crate::model::{Digest, Timestamp};
+use crate::sync::MAX_SKEW;
 
 /// The header with the epoch. A mirror of this registry must make a full sync when the epoch changes.
 const EPOCH: HeaderName = HeaderName::from_static("vidimus-epoch");
@@ -165,7 +166,10 @@ impl Registry {
 
     /// Returns why changes since a time do not lead to what is served.
     fn needs_resync(&self, view: &View<'_>, since: Timestamp) -> Option<&'static str> {
-        if self.services.is_in_a_gap(since) {
+        // A clock that was set back leaves dates of changes ahead of it. A time beyond the newest of them, and beyond the
+        // present, is that of a change in another history.
+        let is_ahead = since.since(self.services.clock.now()) > MAX_SKEW;
+        if self.services.is_in_a_gap(since) || (is_ahead && view.catalogue.is_before(since)) {
             return Some("gap");
         }
         view.catalogue.lacks_changes_since(since).then_some("pruned")

@@ -122,6 +122,12 @@ impl Catalogue {
         since >= END_OF_1970 && self.pruned_until.is_some_and(|until| since < until)
     }
 
+    /// Returns true if a reader knows a change that is later than every one of this view.
+    #[must_use]
+    pub fn is_before(&self, since: Timestamp) -> bool {
+        self.changed_at.is_none_or(|newest| newest < since)
+    }
+
     #[must_use]
     pub fn len(&self) -> usize {
         self.visible.all().len()

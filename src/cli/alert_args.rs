@@ -3,7 +3,7 @@ use clap::Subcommand;
 use super::decide_args::filled;
 use super::visible::visible;
 use crate::alert::parse_seen;
-use crate::model::Digest;
+use crate::model::{Digest, Timestamp};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AlertAction {
@@ -68,6 +68,9 @@ pub(super) enum AdvisoryAction {
 pub(super) enum ClockAction {
     /// Accept the clock of this machine as right, until it agrees with an upstream or differs by another 10 minutes
     Accept {
+        /// The right time, as this machine shows it (RFC 3339, to 10 minutes); a clock that shows another one by then is not accepted
+        #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+        time: Timestamp,
         /// The person who compared it
         #[arg(long, value_name = "PERSON", value_parser = filled)]
         by: String,

@@ -4,26 +4,26 @@ use super::history_text::difference;
 use super::print::{as_json, out};
 use super::target::Target;
 use crate::config::Settings;
-use crate::daemon::{ClockReport, accept_clock};
-use crate::model::Escaped;
+use crate::daemon::ClockReport;
+use crate::model::{Escaped, Timestamp};
 use crate::sync::{AcceptedClock, Agreement};
 
-/// Accepts the clock of this machine, here or in the daemon.
+/// Accepts the clock of this machine in the daemon: without one, no upstream says how late it is.
 pub(super) async fn accept(
     settings: Settings,
+    time: Timestamp,
     by: &str,
     reason: &str,
     json: bool,
 ) -> Result<Exit, CliError> {
     let accepted: AcceptedClock = match Target::open(&settings)? {
-        Target::Store(offline) => {
-            let accepted =
-                accept_clock(&offline.store, &offline.clock, by, reason, offline.actor.clone())?;
-            let trusted = "the clock of this machine is trusted; there is nothing to accept";
-            accepted.ok_or_else(|| CliError::Declined(trusted.to_owned()))?
+        Target::Store(_) => {
+            let start = "no daemon runs, so nothing was compared with the clock; start `vidimus serve`, and accept it then";
+            return Err(CliError::Declined(start.to_owned()));
         }
         Target::Daemon(operator) => {
-            let query = [("by", by), ("reason", reason)];
+            let time = time.to_string();
+            let query = [("time", time.as_str()), ("by", by), ("reason", reason)];
             declined(operator.post(&["ops", "clock", "accept"], &query).await)?
         }
     };
@@ -41,17 +41,17 @@ pub(super) async fn accept(
 
 /// Returns what `status` says of the clock; `None` if there is nothing to say.
 pub(super) fn line(clock: &ClockReport) -> Option<String> {
-    let difference = difference(clock.ahead_seconds);
+    let (difference, system) = (difference(clock.ahead_seconds), clock.system);
     match (clock.agreement, &clock.accepted) {
         (Agreement::Accepted, Some(AcceptedClock { by, at, .. })) => {
             let by = Escaped(by);
             Some(format!("{difference}, compared with all upstreams; accepted by {by} at {at}"))
         }
         (Agreement::Skewed, _) => Some(format!(
-            "{difference}, compared with the others, and not used where a time was agreed; correct it, or see `vidimus clock accept`"
+            "{difference}, compared with the others, and not used where a time was agreed; correct it, or see `vidimus clock accept`; it shows {system}"
         )),
         _ if clock.distrusted => Some(format!(
-            "{difference}: the store has later times, which are used; correct it, or see `vidimus clock accept`"
+            "{difference}: the store has later times, which are used; correct it, or see `vidimus clock accept`; it shows {system}"
         )),
         (Agreement::Agreed, _) => Some("agrees with an upstream".to_owned()),
         _ => None,

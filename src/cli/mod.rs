@@ -133,8 +133,11 @@ async fn obey(
     format: LogFormat,
     bars: MultiProgress,
 ) -> Result<Exit, CliError> {
-    let is_daemon = matches!(arguments.command, Command::Serve | Command::Demo);
-    let stopping = if is_daemon { Stopping::listen() } else { Stopping::default() };
+    let stopping = match arguments.command {
+        Command::Serve => Stopping::listen(true),
+        Command::Demo => Stopping::listen(false),
+        _ => Stopping::default(),
+    };
     let ((file, named), locations) = (arguments.configuration(), arguments.locations());
     let loading = step(move || Settings::load(&file, named, locations).map_err(CliError::Findings));
     let Some(settings) = stopping.unless_stopped(loading).await else { return Ok(Exit::Done) };
@@ -237,8 +240,8 @@ async fn dispatch(
         }
         Command::Token { action, json } => token::act(settings, action, json).await,
         Command::Status { json } => query::status(settings, json).await,
-        Command::Clock { action: ClockAction::Accept { by, reason }, json } => {
-            clock::accept(settings, &by, &reason, json).await
+        Command::Clock { action: ClockAction::Accept { time, by, reason }, json } => {
+            clock::accept(settings, time, &by, &reason, json).await
         }
         Command::Backup { file, json } => backup::back_up(settings, &file, json).await,
         Command::Restore { file, json } => backup::restored(&settings, &file, json),

@@ -15,11 +15,13 @@ pub(super) struct Stopping {
 
 impl Stopping {
     /// Listens from now on: the first process of a container has no other answer to a signal.
-    pub(super) fn listen() -> Self {
+    ///
+    /// A terminal that is closed ends a command that a person waits for, and no daemon.
+    pub(super) fn listen(is_daemon: bool) -> Self {
         let stopping = Self::default();
         // Without it a signal ends the process, whatever it does.
         if let Ok(signals) = Signals::new() {
-            tokio::spawn(signals.obey(stopping.clone()));
+            tokio::spawn(signals.obey(stopping.clone(), is_daemon));
         }
         stopping
     }
@@ -51,7 +53,7 @@ impl Stopping {
 struct Signals {
     terminated: Signal,
     interrupted: Signal,
-    /// A terminal that is closed ends a demo, which removes its folder.
+    /// A terminal that is closed ends a demo, which removes its folder; tools that rotate logs send it to daemons.
     hung_up: Signal,
 }
 
@@ -64,19 +66,26 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminated.recv() => {}
-            _ = self.interrupted.recv() => {}
-            _ = self.hung_up.recv() => {}
+    async fn next(&mut self, is_daemon: bool) {
+        loop {
+            tokio::select! {
+                _ = self.terminated.recv() => return,
+                _ = self.interrupted.recv() => return,
+                _ = self.hung_up.recv() => {
+                    if !is_daemon {
+                        return;
+                    }
+                    info!("a hang-up changes nothing");
+                }
+            }
         }
     }
 
-    async fn obey(mut self, stopping: Stopping) {
-        self.next().await;
+    async fn obey(mut self, stopping: Stopping, is_daemon: bool) {
+        self.next(is_daemon).await;
         info!("stopping");
         stopping.stop.cancel();
-        self.next().await;
+        self.next(is_daemon).await;
         stopping.at_once.cancel();
     }
 }

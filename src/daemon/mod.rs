@@ -48,6 +48,7 @@ mod artefacts;
 mod effects;
 mod error;
 mod files;
+mod first_date;
 mod mirror;
 mod notify;
 mod policy;
@@ -65,6 +66,7 @@ mod verification;
 pub use advisories::{ReleaseRefused, lint_own, load_own, release_offline};
 pub use artefacts::check_trust;
 pub use error::DaemonError;
+pub use first_date::ask_how_late_it_is;
 pub use mirror::{
     Activity, Observer, RunOptions, SyncFailure, SyncOutcome, open_source, retry_quarantine,
     run_sync,
@@ -91,7 +93,7 @@ pub use query::{
 pub use run::run;
 pub(crate) use runtime::try_blocking;
 pub use runtime::{
-    Clock, ClockReport, Pressure, Shift, accept_clock, descriptors_within_reach,
+    Clock, ClockNotAccepted, ClockReport, Pressure, Shift, descriptors_within_reach,
     fitting_connections, raise_descriptors,
 };
 pub use scans::{lint_scans, load_scans};

@@ -23,7 +23,7 @@ use crate::config::{Settings, Upstream, read_advisories, read_evidence};
 use crate::model::{Name, reason};
 use crate::overlay::NamePattern;
 use crate::remote::OwnershipSources;
-use crate::store::{Store, StoreError};
+use crate::store::{PurgedPruning, RowKey, Store, StoreError};
 
 /// Building the screening index takes a fraction of this; if it takes longer, the first generation
 /// does not wait for it.
@@ -201,20 +201,18 @@ async fn prune(
     loop {
         let (pruned, now) = (Arc::clone(&store), clock.now());
         blocking(move || pruned.prune_history(now)).await?;
-        while !stop.is_cancelled() {
+        let mut rest = Some(RowKey::default());
+        while let Some(from) = rest.take().filter(|_| !stop.is_cancelled()) {
             let pruned = Arc::clone(&store);
-            let names = blocking(move || pruned.prune_tombstones(now)).await?;
-            if names.is_empty() {
-                break;
-            }
+            let (names, next) = blocking(move || pruned.prune_tombstones(&from, now)).await?;
+            rest = next;
             touched.touch(names);
         }
-        while !stop.is_cancelled() {
+        let mut rest = Some(PurgedPruning::default());
+        while let Some(begun) = rest.take().filter(|_| !stop.is_cancelled()) {
             let (pruned, policy) = (Arc::clone(&store), policy.current());
             let has_rule = move |name: &Name| !policy.set.rules_for(name).is_silent();
-            if blocking(move || pruned.prune_purged(has_rule, now)).await? == 0 {
-                break;
-            }
+            rest = blocking(move || pruned.prune_purged(begun, has_rule, now)).await?;
         }
         tokio::select! {
             () = tokio::time::sleep(PRUNE_EVERY) => {}
@@ -234,6 +232,7 @@ async fn become_ready(services: Arc<Services>, stop: CancellationToken) {
         // The sender is a field of the services, so it is not dropped meanwhile.
         let _ = tokio::time::timeout(LONGEST_INDEXING, indexed).await;
         services.ready.send_replace(true);
+        services.confirm_the_time().await;
     };
     tokio::select! {
         () = ready => {}

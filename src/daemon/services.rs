@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tracing::error;
 
 use super::advisories::{Advisories, ReleaseRefused};
@@ -10,7 +11,7 @@ use super::mirror::{Activity, Mirror, Ports, SyncOutcome};
 use super::policy::{CurrentPolicy, LoadedOverlays, Policy};
 use super::publish::{Publication, Published};
 use super::query::{StatusReport, status, store_alert};
-use super::runtime::{Clock, Pressure, accept_clock, blocking};
+use super::runtime::{Clock, ClockNotAccepted, Pressure, accept_clock, blocking};
 use super::scans::Scans;
 use super::screening::{ScreeningHandle, Screenings};
 use super::verification::{OwnershipReport, Verification};
@@ -21,6 +22,9 @@ use crate::curation::PolicySnapshot;
 use crate::model::{Actor, Digest, Name, Timestamp, reason};
 use crate::store::{Gap, Store, StoreError};
 use crate::sync::{AcceptedClock, DecisionRequest, NotDecided};
+
+/// The interval at which the clock is looked at until it is confirmed.
+const CONFIRM_EVERY: Duration = Duration::from_secs(1);
 
 /// The handles of a daemon's services, for its servers and commands. Each service owns its state;
 /// these only reach it.
@@ -144,13 +148,29 @@ impl Services {
 
     /// Waits until it is known how late it is, and then records how long nothing used the store.
     pub(super) async fn know_the_time(self: &Arc<Self>, longest: Duration) {
-        if !self.clock.wait_for_a_date(longest).await {
+        if self.clock.wait_for_a_date(longest).await {
+            self.record_gap(self.clock.now()).await;
+        }
+    }
+
+    /// Waits until our clock agrees with an upstream, or a person accepted it, if it was not known at the start how late it
+    /// is; then records again how long nothing used the store: the first answer may have been wrong.
+    pub(super) async fn confirm_the_time(self: &Arc<Self>) {
+        if !self.clock.was_doubtful() {
             return;
         }
+        let begun = Instant::now();
+        while !self.clock.report().is_confirmed() {
+            tokio::time::sleep(CONFIRM_EVERY).await;
+        }
+        self.record_gap(self.clock.now().minus(begun.elapsed())).await;
+    }
+
+    async fn record_gap(self: &Arc<Self>, to: Timestamp) {
         let services = Arc::clone(self);
         let recorded = blocking(move || {
-            if let Some(from) = services.last_use {
-                services.store.record_gap(from, services.clock.now())?;
+            if let Some(from) = services.last_use.filter(|from| *from < to) {
+                services.store.record_gap(from, to)?;
             }
             services.gaps.store(Arc::new(services.store.snapshot()?.gaps()?));
             Ok::<_, StoreError>(())
@@ -233,17 +253,18 @@ impl Services {
         self.mirror.decide_hold(upstream, request)
     }
 
-    /// Accepts the clock of this machine as right; `None` if it is trusted already.
+    /// Accepts the clock of this machine as right, if it shows the time that a person saw.
     ///
     /// # Errors
     /// When the store cannot be written.
     pub fn accept_clock(
         &self,
+        seen: Timestamp,
         by: &str,
         reason: &str,
         actor: Actor,
-    ) -> Result<Option<AcceptedClock>, StoreError> {
-        accept_clock(&self.store, &self.clock, by, reason, actor)
+    ) -> Result<Result<AcceptedClock, ClockNotAccepted>, StoreError> {
+        accept_clock(&self.store, &self.clock, seen, by, reason, actor)
     }
 
     /// Acknowledges an alert, if `seen` is the digest of what it shows now.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use redb::{ReadableTable, Table};
 
+use super::feed_room::{MAX_FEED_SIZE, check_feed_bytes, feed_bytes, keep_feed_bytes};
 use super::rows::after;
 use super::tables::{
     ADVISED_PACKAGES, ADVISORIES, ADVISORY_FEEDS, ADVISORY_HOLDS, Bytes, OWN_ADVISORIES, Row,
@@ -27,9 +28,19 @@ impl Store {
     /// changed.
     ///
     /// # Errors
-    /// When the file cannot be written; then none of them is stored.
+    /// When the file cannot be written, or has no room for them; then none of them is stored.
     pub fn store_advisories(
         &self,
+        feed: &str,
+        advisories: &[Advisory],
+        now: Timestamp,
+    ) -> Result<HashSet<u64>, StoreError> {
+        self.store_advisories_within(MAX_FEED_SIZE, feed, advisories, now)
+    }
+
+    pub(super) fn store_advisories_within(
+        &self,
+        limit: u64,
         feed: &str,
         advisories: &[Advisory],
         now: Timestamp,
@@ -44,7 +55,10 @@ impl Store {
         self.advised.add(hashes, || snapshot.advised_hashes())?;
         drop(snapshot);
         let bytes: usize = encoded.iter().map(Vec::len).sum();
+        self.check_room_for_advisories(bytes as u64)?;
         self.write_content(bytes as u64, now, |transaction| {
+            let used = feed_bytes(transaction, feed)?;
+            let (mut added, mut replaced) = (0, 0);
             let mut rows = transaction.open_table(ADVISORIES)?;
             let mut index = transaction.open_table(ADVISED_PACKAGES)?;
             let (mut touched, mut about) = (HashSet::new(), Vec::new());
@@ -54,9 +68,13 @@ impl Store {
                     let before = rows.insert((feed, id), encoded.as_slice())?;
                     match before {
                         Some(before) if before.value() == encoded.as_slice() => continue,
-                        before => before.and_then(|value| decoded(value.value())),
+                        before => before.and_then(|value| {
+                            replaced += value.value().len() as u64;
+                            decoded(value.value())
+                        }),
                     }
                 };
+                added += encoded.len() as u64;
                 touched.extend(unindex(&mut index, feed, before.as_ref())?);
                 about.extend(advisory.keys().map(|key| (key, indexed(feed, id))));
             }
@@ -67,6 +85,9 @@ impl Store {
                 let row = (key.ecosystem.as_str(), key.package.as_str(), by.as_str());
                 index.insert(row, [].as_slice())?;
             }
+            let bytes = used.saturating_add(added).saturating_sub(replaced);
+            check_feed_bytes(used, bytes, limit)?;
+            keep_feed_bytes(transaction, feed, bytes)?;
             Ok(touched)
         })
     }
@@ -95,14 +116,19 @@ impl Store {
         let mut touched = HashSet::new();
         for batch in gone.chunks(BATCH) {
             touched.extend(self.write(now, |transaction| {
+                let mut bytes = feed_bytes(transaction, feed)?;
                 let mut rows = transaction.open_table(ADVISORIES)?;
                 let mut index = transaction.open_table(ADVISED_PACKAGES)?;
                 let mut touched = Vec::new();
                 for id in batch {
                     let before = rows.remove((feed, id.as_str()))?;
-                    let before = before.and_then(|value| decoded(value.value()));
+                    let before = before.and_then(|value| {
+                        bytes = bytes.saturating_sub(value.value().len() as u64);
+                        decoded(value.value())
+                    });
                     touched.extend(unindex(&mut index, feed, before.as_ref())?);
                 }
+                keep_feed_bytes(transaction, feed, bytes)?;
                 Ok(touched)
             })?);
         }

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::*;
 use crate::advisory::{Advisory, EcosystemPackage, FeedState, read_osv};
 use crate::model::Timestamp;
+use crate::sync::DiskLimits;
 
 fn advisory(id: &str, packages: &[&str], more: &str) -> Advisory {
     let affected: Vec<String> = packages
@@ -111,4 +112,40 @@ fn verify_finds_an_advisory_that_does_not_decode_and_its_servers_are_not_served(
     assert_eq!((dossier.damaged.len(), dossier.advisories.about(&key).count()), (1, 0));
     damage(None);
     assert_eq!(verify().problems, ["a package without its advisory: npm x@feed A-1"]);
+}
+
+#[test]
+fn feed_beyond_its_limit_keeps_what_it_has() {
+    let store = Store::ephemeral(Timestamp::MIN).expect("a store");
+    let put = |limit, id: &str, packages: &[&str]| {
+        store.store_advisories_within(limit, "feed", &[advisory(id, packages, "")], Timestamp::MIN)
+    };
+    put(u64::MAX, "A-1", &["x"]).expect("stored");
+    let many: Vec<String> = (0..100).map(|number| format!("package-{number}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let full = put(2_000, "A-2", &many);
+    assert!(matches!(full, Err(StoreError::NoFeedRoom { .. })), "{full:?}");
+    let grown = put(2_000, "A-1", &many);
+    assert!(matches!(grown, Err(StoreError::NoFeedRoom { .. })), "{grown:?}");
+    let has = |id| {
+        let read = store.snapshot().and_then(|snapshot| snapshot.advisory_of("feed", id));
+        read.expect("read").is_some()
+    };
+    assert!(has("A-1") && !has("A-2"));
+    // What it removes is room again, and what shrinks needs none.
+    put(u64::MAX, "A-3", &many).expect("stored");
+    put(100, "A-3", &["y"]).expect("it shrinks");
+    store.remove_advisories("feed", |id| id == "A-1", Timestamp::MIN).expect("removed");
+    put(2_000, "A-4", &["x"]).expect("there is room");
+}
+
+#[test]
+fn advisories_leave_free_what_the_disk_keeps_free() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::create(folder.path(), Timestamp::MIN).expect("a store");
+    let store = store.limited(DiskLimits { max_size: u64::MAX, min_free: u64::MAX });
+    let full = store.store_advisories("feed", &[advisory("A-1", &["x"], "")], Timestamp::MIN);
+    assert!(matches!(&full, Err(error) if error.is_of_room()), "{full:?}");
+    assert!(full.is_err_and(|error| error.to_string().contains("`min_free`")));
+    store.store_feed("feed", &FeedState::default(), Timestamp::MIN).expect("its failure has room");
 }

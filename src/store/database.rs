@@ -77,7 +77,7 @@ impl Store {
             advised: Arc::default(),
         };
         // A disk that cannot be written counts them with the next write.
-        let _ = store.count_once(now);
+        let _ = store.count_once();
         Ok(store)
     }
 

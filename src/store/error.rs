@@ -47,6 +47,8 @@ pub enum StoreError {
     NoReserve,
     #[error("new content of the upstream is left out: {}; allowed: {}", .0.found(), .0.allowed())]
     NoRoom(OutOfRoom),
+    #[error("the feed has no room, and keeps what it has: {found}; allowed: {allowed}")]
+    NoFeedRoom { found: String, allowed: String },
     #[error("{0}")]
     Damaged(Damage),
 }
@@ -70,6 +72,12 @@ impl StoreError {
     /// Returns true if the file failed, and not a row in it.
     pub(super) fn is_of_file(&self) -> bool {
         matches!(self, Self::Closed | Self::NoReserve | Self::Engine { .. })
+    }
+
+    /// Returns true if there is no room for new content.
+    pub fn is_of_room(&self) -> bool {
+        matches!(self, Self::NoReserve | Self::NoRoom(_) | Self::NoFeedRoom { .. })
+            || self.is_full()
     }
 
     /// Returns true if the disk has no room, or a quota is reached.

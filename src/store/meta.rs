@@ -80,6 +80,13 @@ pub(super) fn raise_newest_timestamp(
     Ok(())
 }
 
+/// Returns the newest stored time of ours.
+pub(super) fn newest_timestamp(transaction: &WriteTransaction) -> Result<Timestamp, StoreError> {
+    let newest =
+        transaction.open_table(META)?.get(NEWEST_KEY)?.map(|value| timestamp(value.value()));
+    Ok(newest.unwrap_or(Timestamp::MIN))
+}
+
 /// Lowers the newest stored time of ours to that of a clock that a person accepted.
 pub(super) fn lower_newest_timestamp(
     transaction: &WriteTransaction,

@@ -113,6 +113,7 @@ mod dirty;
 mod dossier;
 mod entries;
 mod error;
+mod feed_room;
 mod folder;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -143,7 +144,7 @@ pub use advisories::KeptOwn;
 pub use backup::{Backup, Restored, restore};
 pub use database::Store;
 pub use dirty::{DirtyNames, Evaluated, IngestMark};
-pub use entries::{FactsCursor, QuarantinedRow, StoredHead};
+pub use entries::{FactsCursor, PurgedPruning, QuarantinedRow, StoredHead};
 pub use error::StoreError;
 pub use folder::{open_private, restrict_folder};
 pub use health::WriteFailure;
@@ -152,7 +153,7 @@ pub use ledger::ViewChanges;
 pub use outbox::{DeadLetter, RecipientStatus};
 pub use package_users::PackageUsers;
 pub use policy::LastGood;
-pub use rows::Rows;
+pub use rows::{RowKey, Rows};
 pub use runs::Gap;
 pub use snapshot::Snapshot;
 pub use sync_runs::{

@@ -6,6 +6,9 @@ use super::StoreError;
 use super::tables::{Bytes, ReadTable, Row};
 use crate::model::{Damage, Name};
 
+/// A key of a table with keys of three parts.
+pub type RowKey = (String, String, String);
+
 /// Damaged rows that are kept to be reported.
 const MAX_DAMAGE: usize = 100;
 

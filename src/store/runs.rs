@@ -8,17 +8,17 @@ use redb::{ReadableTable, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use super::history::{NewEvents, append};
-use super::meta::lower_newest_timestamp;
+use super::meta::{lower_newest_timestamp, newest_timestamp};
 use super::tables::META;
 use super::{Snapshot, Store, StoreError, codec};
 use crate::history::{Change, ClockChange, Event};
 use crate::model::Timestamp;
-use crate::sync::{AcceptedClock, ClockRecord};
+use crate::sync::{AcceptedClock, ClockRecord, MAX_SKEW};
 
 const ALIVE_KEY: &str = "alive";
 const GAPS_KEY: &str = "gaps";
 const CLOCK_KEY: &str = "clock";
-/// The newest gaps that are kept.
+/// The number of gaps that are kept apart; with more, the two oldest are taken as one.
 const MAX_GAPS: usize = 64;
 
 /// A time in which no daemon used the store.
@@ -50,26 +50,39 @@ impl Store {
             let mut gaps: Vec<Gap> =
                 meta.get(GAPS_KEY)?.and_then(|value| read(value.value())).unwrap_or_default();
             gaps.extend(alive.filter(|alive| *alive < now).map(|from| Gap { from, to: now }));
-            gaps.drain(..gaps.len().saturating_sub(MAX_GAPS));
+            merge_oldest(&mut gaps);
             meta.insert(GAPS_KEY, codec::json(&gaps)?.as_slice())?;
             meta.insert(ALIVE_KEY, codec::json(&now)?.as_slice())?;
             Ok(())
         })
     }
 
-    /// Records that the gap since a time before the start lasted until now: at the start it was not known how late it is.
+    /// Records that the gap since a time before the start lasted until a time: at the start it was not known how late it is.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn record_gap(&self, from: Timestamp, now: Timestamp) -> Result<(), StoreError> {
-        self.write(now, |transaction| {
+    pub fn record_gap(&self, from: Timestamp, to: Timestamp) -> Result<(), StoreError> {
+        self.write(to, |transaction| {
             let mut meta = transaction.open_table(META)?;
             let mut gaps: Vec<Gap> =
                 meta.get(GAPS_KEY)?.and_then(|value| read(value.value())).unwrap_or_default();
-            gaps.retain(|gap| gap.from != from);
-            gaps.push(Gap { from, to: now });
-            gaps.drain(..gaps.len().saturating_sub(MAX_GAPS));
+            match gaps.iter_mut().find(|gap| gap.from == from) {
+                Some(gap) => gap.to = to,
+                None => gaps.push(Gap { from, to }),
+            }
+            merge_oldest(&mut gaps);
             meta.insert(GAPS_KEY, codec::json(&gaps)?.as_slice())?;
+            Ok(())
+        })
+    }
+
+    /// Records the time that our clock agreed on with upstreams, where no daemon runs.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn record_clock(&self, clock: &ClockRecord, now: Timestamp) -> Result<(), StoreError> {
+        self.write(now, |transaction| {
+            transaction.open_table(META)?.insert(CLOCK_KEY, codec::json(clock)?.as_slice())?;
             Ok(())
         })
     }
@@ -83,7 +96,13 @@ impl Store {
         clock: Option<&ClockRecord>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(now, |transaction| record_use(transaction, clock, now))
+        self.write(now, |transaction| {
+            // Work that was under way while a person moved the clock back stored a time of before.
+            if newest_timestamp(transaction)?.since(now) > MAX_SKEW {
+                lower_newest_timestamp(transaction, now)?;
+            }
+            record_use(transaction, clock, now)
+        })
     }
 
     /// Records that a person accepts the clock. The newest stored time is then that of this clock, also if that is
@@ -104,6 +123,16 @@ impl Store {
             let events = [Event { at, change }];
             append(transaction, NewEvents { events: &events, rules: &[] }, at)
         })
+    }
+}
+
+/// Takes the two oldest gaps as one while there are too many: more readers are asked to read everything again, and none
+/// fewer.
+fn merge_oldest(gaps: &mut Vec<Gap>) {
+    while gaps.len() > MAX_GAPS {
+        let oldest = gaps.remove(0);
+        let Some(next) = gaps.first_mut() else { return };
+        *next = Gap { from: oldest.from.min(next.from), to: oldest.to.max(next.to) };
     }
 }
 
@@ -178,19 +207,40 @@ mod tests {
         store.record_gap(at(5), at(9)).expect("recorded");
         let inside = [4, 5, 6, 9, 10].map(|minute| gaps()[0].contains(at(minute)));
         assert_eq!(inside, [false, false, true, true, false]);
-        for start in 0..100 {
-            store.record_start(at(10 + start)).expect("recorded");
+    }
+
+    /// P33.
+    #[test]
+    fn gap_before_many_starts_is_still_known() {
+        let store = Store::ephemeral(at(0)).expect("a store");
+        store.record_use(None, at(5)).expect("recorded");
+        store.record_start(at(9)).expect("recorded");
+        for start in 10..110 {
+            store.record_start(at(start)).expect("recorded");
         }
-        assert_eq!((gaps().len(), gaps()[63].to), (MAX_GAPS, at(109)));
+        let gaps = store.snapshot().and_then(|snapshot| snapshot.gaps()).expect("read");
+        assert_eq!((gaps.len(), gaps[63].to), (MAX_GAPS, at(109)));
+        assert!(gaps.iter().any(|gap| gap.contains(at(7))));
+        assert!(gaps.iter().all(|gap| gap.from >= at(5)));
     }
 
     #[test]
-    fn accepted_clock_moves_the_newest_time_back_and_no_other_write_does() {
+    fn write_under_way_does_not_undo_the_acceptance_of_an_earlier_clock() {
         let store = Store::ephemeral(at(500)).expect("a store");
         let newest =
             || store.snapshot().and_then(|snapshot| snapshot.newest_timestamp()).expect("read");
-        let record = ClockRecord { agreed: at(5), skewed: true, accepted: None };
-        store.record_use(Some(&record), at(5)).expect("recorded");
+        store.record_use(None, at(8)).expect("recorded");
+        assert_eq!(newest(), at(8), "a time of before is gone within a minute");
+        store.record_use(None, at(7)).expect("recorded");
+        assert_eq!(newest(), at(8), "a write that waited for another one is no correction");
+    }
+
+    #[test]
+    fn accepted_clock_moves_the_newest_time_back_and_a_start_does_not() {
+        let store = Store::ephemeral(at(500)).expect("a store");
+        let newest =
+            || store.snapshot().and_then(|snapshot| snapshot.newest_timestamp()).expect("read");
+        store.record_start(at(5)).expect("recorded");
         assert_eq!(newest(), at(500));
         let accepted = AcceptedClock {
             ahead: -500,
@@ -199,7 +249,12 @@ mod tests {
             reason: "checked".into(),
             actor: Actor::DataFolder,
         };
-        let record = ClockRecord { agreed: at(6), skewed: false, accepted: Some(accepted.clone()) };
+        let record = ClockRecord {
+            agreed: at(6),
+            skewed: false,
+            latest: None,
+            accepted: Some(accepted.clone()),
+        };
         store.accept_clock(&accepted, &record).expect("recorded");
         let kept = store.snapshot().and_then(|snapshot| snapshot.clock_record()).expect("read");
         assert_eq!((newest(), kept), (at(6), Some(record)));

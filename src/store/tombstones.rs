@@ -5,12 +5,13 @@
 //! asked to read everything again.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::time::Duration;
 
 use redb::ReadableTable;
 
 use super::tables::{LEDGER, META};
-use super::{Snapshot, Store, StoreError, codec};
+use super::{RowKey, Snapshot, Store, StoreError, codec};
 use crate::model::{Name, Shown, Timestamp};
 
 /// The time for which tombstones are kept, and with them the changes that a reader can follow.
@@ -24,16 +25,20 @@ fn mark_of(view: &str) -> String {
 }
 
 impl Store {
-    /// Removes a batch of tombstones that are older than 400 days, of all views. Returns their names; none when the rest
-    /// is younger.
+    /// Removes a batch of tombstones that are older than 400 days, of all views, after a key. Returns their names, and the
+    /// key to go on from; none at the end.
     ///
     /// # Errors
     /// When the file cannot be read or written.
-    pub fn prune_tombstones(&self, now: Timestamp) -> Result<BTreeSet<Name>, StoreError> {
-        let old = self.snapshot()?.tombstones_before(now.minus(KEPT), BATCH)?;
+    pub fn prune_tombstones(
+        &self,
+        from: &RowKey,
+        now: Timestamp,
+    ) -> Result<(BTreeSet<Name>, Option<RowKey>), StoreError> {
+        let old = self.snapshot()?.tombstones_before(now.minus(KEPT), from)?;
         let mut names = BTreeSet::new();
         if old.is_empty() {
-            return Ok(names);
+            return Ok((names, None));
         }
         self.write(now, |transaction| {
             let mut ledger = transaction.open_table(LEDGER)?;
@@ -56,7 +61,8 @@ impl Store {
             }
             Ok(())
         })?;
-        Ok(names)
+        let next = old.last().filter(|_| old.len() >= BATCH).cloned();
+        Ok((names, next))
     }
 }
 
@@ -74,14 +80,16 @@ impl Snapshot {
         Ok(mark.and_then(|value| timestamp(value.value())))
     }
 
-    /// Returns the keys of tombstones that are older than this, up to a number.
+    /// Returns the keys of tombstones that are older than this, up to a batch of those after a key.
     fn tombstones_before(
         &self,
         oldest: Timestamp,
-        most: usize,
-    ) -> Result<Vec<(String, String, String)>, StoreError> {
+        (view, name, version): &RowKey,
+    ) -> Result<Vec<RowKey>, StoreError> {
+        let from = Bound::Excluded((view.as_str(), name.as_str(), version.as_str()));
+        let rest = (from, Bound::Unbounded);
         let mut keys = Vec::new();
-        for row in self.tables.ledger()?.iter()? {
+        for row in self.tables.ledger()?.range::<(&str, &str, &str)>(rest)? {
             let (key, value) = row?;
             let record = codec::read_ledger(value.value());
             if record.is_some_and(|record| {
@@ -90,7 +98,7 @@ impl Snapshot {
                 let (view, name, version) = key.value();
                 keys.push((view.to_owned(), name.to_owned(), version.to_owned()));
             }
-            if keys.len() >= most {
+            if keys.len() >= BATCH {
                 break;
             }
         }
@@ -142,14 +150,17 @@ mod tests {
         ];
         commit(&store, "one", &of_one);
         commit(&store, "two", &[record("a.b/first", gone, day(11))]);
-        assert!(store.prune_tombstones(day(410)).expect("pruned").is_empty(), "on the day");
-        let pruned = store.prune_tombstones(day(413)).expect("pruned");
+        assert!(
+            store.prune_tombstones(&RowKey::default(), day(410)).expect("pruned").0.is_empty(),
+            "on the day"
+        );
+        let (pruned, _) = store.prune_tombstones(&RowKey::default(), day(413)).expect("pruned");
         assert_eq!(pruned.len(), 2, "{pruned:?}");
         let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(kept(&store, "one"), (names(&["a.b/served", "a.b/third"]), Some(day(12))));
         assert_eq!(kept(&store, "two"), (Vec::new(), Some(day(11))));
         assert_eq!(kept(&store, "three"), (Vec::new(), None));
-        store.prune_tombstones(day(1_000)).expect("pruned");
+        store.prune_tombstones(&RowKey::default(), day(1_000)).expect("pruned");
         assert_eq!(kept(&store, "one"), (names(&["a.b/served"]), Some(day(30))));
     }
 
@@ -161,14 +172,13 @@ mod tests {
             names.iter().map(|name| record(name, Shown::Tombstone, day(1))).collect();
         commit(&store, "one", &records);
         let mut sizes = Vec::new();
-        loop {
-            let pruned = store.prune_tombstones(day(500)).expect("pruned").len();
-            sizes.push(pruned);
+        let mut from = Some(RowKey::default());
+        while let Some(key) = from.take() {
+            let (pruned, next) = store.prune_tombstones(&key, day(500)).expect("pruned");
+            sizes.push(pruned.len());
             assert_eq!(kept(&store, "one").1, Some(day(1)));
-            if pruned == 0 {
-                break;
-            }
+            from = next;
         }
-        assert_eq!(sizes, [BATCH, 5, 0]);
+        assert_eq!(sizes, [BATCH, 5]);
     }
 }

@@ -16,7 +16,6 @@ use super::tables::{
     STAGED, UPSTREAMS, WriteTable,
 };
 use super::{Snapshot, Store, StoreError, codec};
-use crate::model::Timestamp;
 use crate::sync::UpstreamState;
 
 /// The tables with content of upstreams. Those with a few bytes for each row are left out.
@@ -215,8 +214,10 @@ pub(super) fn grow(
 
 impl Store {
     /// Counts the rows of upstreams with a state of an earlier release.
-    pub(super) fn count_once(&self, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) fn count_once(&self) -> Result<(), StoreError> {
         let snapshot = self.snapshot()?;
+        // No upstream has said yet how late it is.
+        let now = snapshot.newest_timestamp()?;
         for upstream in snapshot.known_upstreams()? {
             if matches!(snapshot.upstream(upstream), Ok(state) if state.bytes.is_none()) {
                 self.write(now, |transaction| grow(transaction, upstream, &Growth::default()))?;

@@ -41,6 +41,10 @@ pub struct Clocks {
     was_skewed: bool,
     /// True while a time far beyond the last use is not used, since an upstream may soon say if it is right.
     awaits_date: bool,
+    /// True if a stop of unknown length lies between the agreed time and now.
+    has_stopped: bool,
+    /// The latest time that decided what ends, while our clock is not trusted.
+    latest: Option<Anchor>,
 }
 
 /// The relation of our clock to others.
@@ -60,7 +64,11 @@ pub enum Agreement {
 /// The present, and how our clock stands to the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reading {
+    /// The time that is stored.
     pub time: Timestamp,
+    /// The time that decides what has ended. It is later than the stored one where our clock and an upstream, which
+    /// do not agree, both say that more time went by during a stop.
+    pub latest: Timestamp,
     pub agreement: Agreement,
     /// Microseconds by which our clock is ahead of the nearest other one.
     pub ahead: i64,
@@ -83,6 +91,9 @@ pub struct ClockRecord {
     /// The last agreed time, with what was measured since then.
     pub agreed: Timestamp,
     pub skewed: bool,
+    /// The latest time that decided what ends, where that is not the agreed one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<AcceptedClock>,
 }
@@ -92,9 +103,10 @@ impl Clocks {
     /// not if the clock was wrong before.
     #[must_use]
     pub fn resumed(record: ClockRecord, moment: Duration) -> Self {
-        let ClockRecord { agreed, skewed, accepted } = record;
+        let ClockRecord { agreed, skewed, latest, accepted } = record;
         let agreed = Some(Anchor { at: agreed, moment });
-        Self { agreed, accepted, was_skewed: skewed, ..Self::default() }
+        let latest = latest.map(|at| Anchor { at, moment });
+        Self { agreed, accepted, was_skewed: skewed, has_stopped: true, latest, ..Self::default() }
     }
 
     /// Returns the state of a daemon that will soon hear from an upstream.
@@ -128,7 +140,18 @@ impl Clocks {
         let distrusts = agreement == Agreement::Skewed
             || (agreement == Agreement::Unknown && self.awaits_date && exceeds(ahead));
         let time = expected.filter(|_| distrusts).unwrap_or(system);
-        Reading { time, agreement, ahead }
+        let latest =
+            if agreement == Agreement::Skewed { self.latest(time, system, moment) } else { time };
+        Reading { time, latest, agreement, ahead }
+    }
+
+    /// Returns the latest time that is plausible while our clock is not trusted. Nothing measures a stop: it took the time
+    /// that our clock and one of the upstreams both say, or more.
+    fn latest(&self, time: Timestamp, system: Timestamp, moment: Duration) -> Timestamp {
+        let stated = self.dates.values().map(|date| date.present(moment)).max();
+        let after_stop = stated.filter(|_| self.has_stopped).map(|stated| stated.min(system));
+        let earlier = self.latest.map(|latest| latest.present(moment));
+        after_stop.into_iter().chain(earlier).fold(time, Timestamp::max)
     }
 
     fn is_accepted(&self, ahead: i64) -> bool {
@@ -151,30 +174,53 @@ impl Clocks {
 
     /// Records the time that an upstream stated.
     pub fn stated(&mut self, upstream: &str, date: Timestamp, system: Timestamp, moment: Duration) {
+        // The time that was used until now is not lost if this one contradicts it.
+        if self.is_used_alone(system, moment) {
+            self.agree(system, moment);
+        }
         self.dates.insert(upstream.to_owned(), Anchor { at: date, moment });
         self.awaits_date = false;
         self.settle(system, moment);
     }
 
-    /// Forgets the times of all other upstreams.
-    pub fn keep_only(&mut self, upstreams: &BTreeSet<String>) {
+    /// Forgets the times of all other upstreams. A clock that differed from them is not trusted because they are gone.
+    pub fn keep_only(&mut self, upstreams: &BTreeSet<String>, system: Timestamp, moment: Duration) {
+        self.was_skewed |= self.read(system, moment).agreement == Agreement::Skewed;
         self.dates.retain(|upstream, _| upstreams.contains(upstream));
     }
 
-    /// Remembers this moment if the clocks agree, or if ours is accepted.
+    /// Remembers this moment if the clocks agree, if ours is accepted, or if nothing contradicts it.
     pub fn settle(&mut self, system: Timestamp, moment: Duration) {
         let reading = self.read(system, moment);
         match reading.agreement {
             Agreement::Agreed => (self.accepted, self.was_skewed) = (None, false),
             Agreement::Accepted => {}
-            Agreement::Unknown | Agreement::Skewed => return,
+            Agreement::Unknown if self.is_used_alone(system, moment) => {}
+            Agreement::Unknown => return,
+            Agreement::Skewed => {
+                let latest = Anchor { at: reading.latest, moment };
+                self.latest = Some(latest).filter(|latest| latest.at > reading.time);
+                return;
+            }
         }
+        self.agree(system, moment);
+    }
+
+    /// Returns true if our clock is used although no upstream states a time now, after one did.
+    fn is_used_alone(&self, system: Timestamp, moment: Duration) -> bool {
+        let reading = self.read(system, moment);
+        let is_later = self.agreed.is_some_and(|agreed| agreed.present(moment) <= system);
+        reading.agreement == Agreement::Unknown && reading.time == system && is_later
+    }
+
+    fn agree(&mut self, system: Timestamp, moment: Duration) {
         self.agreed = Some(Anchor { at: system, moment });
+        (self.has_stopped, self.latest) = (false, None);
     }
 
     /// Accepts our clock as right.
     pub fn accept(&mut self, accepted: AcceptedClock, system: Timestamp, moment: Duration) {
-        self.agreed = Some(Anchor { at: system, moment });
+        self.agree(system, moment);
         self.accepted = Some(accepted);
         (self.was_skewed, self.awaits_date) = (false, false);
     }
@@ -191,7 +237,8 @@ impl Clocks {
         let Reading { agreement, .. } = self.read(system, moment);
         let agreed = self.agreed?.present(moment);
         let skewed = agreement == Agreement::Skewed;
-        Some(ClockRecord { agreed, skewed, accepted: self.accepted.clone() })
+        let latest = self.latest.map(|latest| latest.present(moment)).filter(|_| skewed);
+        Some(ClockRecord { agreed, skewed, latest, accepted: self.accepted.clone() })
     }
 }
 

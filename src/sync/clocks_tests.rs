@@ -58,7 +58,7 @@ fn one_upstream_that_agrees_is_enough_and_one_that_lies_moves_nothing() {
     let mut clocks = agreed();
     clocks.stated("liar", at(500_000), at(2), moment(2));
     assert_eq!(clocks.read(at(3), moment(3)).agreement, Agreement::Agreed);
-    clocks.keep_only(&["liar".to_owned()].into());
+    clocks.keep_only(&["liar".to_owned()].into(), at(3), moment(3));
     let reading = clocks.read(at(3), moment(3));
     assert_eq!((reading.agreement, reading.time), (Agreement::Skewed, at(3)));
 }
@@ -81,7 +81,7 @@ fn acceptance_lasts_until_the_clocks_agree_or_the_difference_changes() {
 }
 
 fn record(skewed: bool) -> ClockRecord {
-    ClockRecord { agreed: at(0), skewed, accepted: None }
+    ClockRecord { agreed: at(0), skewed, latest: None, accepted: None }
 }
 
 #[test]
@@ -117,6 +117,55 @@ fn clock_that_was_distrusted_stays_so_over_a_restart() {
     assert_eq!(kept, ClockRecord { agreed: at(1), ..record(true) });
     clocks.stated("a", at(5_000), at(5_000), moment(1));
     assert_eq!(clocks.record(at(5_000), moment(1)).map(|kept| kept.skewed), Some(false));
+}
+
+/// P100.
+#[test]
+fn false_date_after_a_start_ends_no_time_that_was_used_without_one() {
+    let mut clocks = Clocks::resumed(record(false), moment(0)).awaiting_a_date();
+    clocks.stop_waiting();
+    clocks.settle(at(5_000), moment(1));
+    clocks.stated("liar", at(1), at(5_010), moment(11));
+    for minute in [11, 12, 70] {
+        let reading = clocks.read(at(4_999 + minute), moment(minute));
+        assert_eq!(reading.agreement, Agreement::Skewed);
+        assert_eq!((reading.time, reading.latest), (at(4_999 + minute), at(4_999 + minute)));
+    }
+}
+
+/// P100.
+#[rstest::rstest]
+#[case::upstream_says_more(90_000, 5_000)]
+#[case::upstream_says_a_part(3_000, 3_000)]
+#[case::upstream_says_nothing_went_by(-500, 1)]
+fn stop_was_as_long_as_our_clock_and_an_upstream_say_for_what_ends(
+    #[case] stated: i64,
+    #[case] latest: i64,
+) {
+    let mut clocks = Clocks::resumed(record(false), moment(0)).awaiting_a_date();
+    clocks.stated("a", at(stated), at(5_000), moment(1));
+    let reading = clocks.read(at(5_000), moment(1));
+    assert_eq!((reading.agreement, reading.time), (Agreement::Skewed, at(1)));
+    assert_eq!(reading.latest, at(latest));
+    // What ended does not begin again after a restart without any answer.
+    clocks.settle(at(5_000), moment(1));
+    let kept = clocks.record(at(5_000), moment(1)).expect("an agreed time");
+    let resumed = Clocks::resumed(kept, moment(0));
+    assert_eq!(resumed.read(at(5_100), moment(1)).latest, at(latest + 1));
+}
+
+/// P100.
+#[test]
+fn upstreams_that_contradict_a_clock_and_are_removed_make_it_no_better() {
+    let mut clocks = agreed();
+    let far = YEAR / MINUTE;
+    assert_eq!(clocks.read(at(far), moment(5)).agreement, Agreement::Skewed);
+    clocks.keep_only(&BTreeSet::new(), at(far), moment(5));
+    let reading = clocks.read(at(far + 1), moment(6));
+    assert_eq!((reading.agreement, reading.time), (Agreement::Skewed, at(6)));
+    let mut trusted = agreed();
+    trusted.keep_only(&BTreeSet::new(), at(5), moment(5));
+    assert_eq!(trusted.read(at(6), moment(6)).agreement, Agreement::Unknown);
 }
 
 proptest! {

@@ -235,6 +235,17 @@ async fn feed_that_shrinks_or_breaks_changes_nothing_and_raises_an_alert() {
 }
 
 #[tokio::test]
+async fn feed_without_room_raises_an_alert_at_once() {
+    let upstream = Upstream::start([row("com.bad/wiki", "evil", "1.2.3")]).await;
+    let place = Workplace::new(&upstream.url);
+    place.write("vidimus.toml", &format!("store.min_free = \"1024TiB\"\n{FEED}"));
+    write(&place, "MAL-2026-9", "evil", &json!({}));
+    let daemon = place.start().await;
+    let stale = raised(&daemon, "advisories-stale").await;
+    assert!(stale["detail"].to_string().contains("`min_free`"), "{stale}");
+}
+
+#[tokio::test]
 async fn feed_under_another_name_ends_the_earlier_one_only_after_it_was_read() {
     let upstream = Upstream::start([row("com.bad/wiki", "evil", "1.2.3")]).await;
     let place = Workplace::new(&upstream.url);

@@ -2,6 +2,8 @@
 
 #![cfg(debug_assertions)]
 
+use std::process::Output;
+
 use serde_json::Value;
 
 use crate::support::daemon::{Daemon, Workplace, text};
@@ -55,8 +57,11 @@ fn now(status: &Value) -> &str {
     status["now"].as_str().expect("a time")
 }
 
-const ACCEPT: [&str; 5] =
-    ["clock", "accept", "--by=alice", "--reason=compared with my watch", "--json"];
+/// Accepts the clock as it was seen at a time.
+fn accept(place: &Workplace, seen: &str) -> Output {
+    let time = format!("--time={seen}");
+    place.run(&["clock", "accept", &time, "--by=alice", "--reason=compared", "--json"])
+}
 
 /// P100: a clock that is a year ahead after a restart neither ends an approval nor leads to stored times of next year,
 /// until a person accepts it.
@@ -86,9 +91,12 @@ async fn clock_that_jumped_ahead_moves_no_stored_time_until_a_person_accepts_it(
     let printed = place.print(&["status"]);
     assert!(printed.contains("clock       364 days ahead, compared with the others"), "{printed}");
 
-    let accepted = place.json(&ACCEPT);
-    assert_eq!(accepted["by"], "alice");
-    let again = place.run(&ACCEPT);
+    let seen_before = accept(&place, "2026-06-01T00:05:00Z");
+    assert_eq!(seen_before.status.code(), Some(1), "{}", text(&seen_before.stderr));
+    let accepted = accept(&place, "2027-06-01T00:05:00Z");
+    assert_eq!(accepted.status.code(), Some(0), "{}", text(&accepted.stderr));
+    assert!(text(&accepted.stdout).contains("alice"));
+    let again = accept(&place, "2027-06-01T00:05:00Z");
     assert_eq!(again.status.code(), Some(1), "{}", text(&again.stderr));
     let status = clock_until(&daemon, "accepted", false).await;
     assert!(now(&status).starts_with("2027-06-01T00:"), "{status}");
@@ -132,7 +140,7 @@ async fn clock_that_was_set_back_revives_no_approval_and_is_an_alert_before_any_
     assert_eq!(daemon.get("/v0.1/servers").await.items(), <[&str; 0]>::default());
 }
 
-/// P100: a store with times of next year is not stuck there: a person accepts the clock, with or without a daemon.
+/// P100: a store with times of next year is not stuck there: a person accepts the clock.
 #[tokio::test(flavor = "multi_thread")]
 async fn store_with_times_of_next_year_is_brought_back_by_a_person() {
     let (upstream, place) = place("2027-01-01").await;
@@ -148,13 +156,39 @@ async fn store_with_times_of_next_year_is_brought_back_by_a_person() {
     has_alert(&place, true).await;
     let printed = place.print(&["status"]);
     assert!(printed.contains("behind: the store has later times"), "{printed}");
-    place.json(&ACCEPT);
+    let accepted = accept(&place, "2026-06-01T00:05:00Z");
+    assert_eq!(accepted.status.code(), Some(0), "{}", text(&accepted.stderr));
     daemon.serves(1).await;
     has_alert(&place, false).await;
     let status = clock_until(&daemon, "agreed", false).await;
     assert!(now(&status).starts_with("2026-06-01"), "{status}");
+    // P33: a reader that knows a change of next year knows one that this store never made.
+    let ahead = daemon.get("/v0.1/servers?updated_since=2027-05-31T00:00:00Z").await;
+    assert_eq!(ahead.header("vidimus-resync"), "gap");
     assert_eq!(daemon.signal("TERM").await, Some(0));
-    assert_eq!(place.run(&ACCEPT).status.code(), Some(1), "nothing to accept");
+    let offline = accept(&place, "2026-06-01T00:05:00Z");
+    assert!(text(&offline.stderr).contains("no daemon runs"), "{}", text(&offline.stderr));
+}
+
+/// P100: a synchronisation without a daemon stores no time that an upstream contradicts.
+#[tokio::test(flavor = "multi_thread")]
+async fn sync_without_a_daemon_stores_no_time_of_a_wrong_clock() {
+    let (upstream, place) = place("2026-12-01").await;
+    let daemon =
+        start(&place, &upstream, "2026-06-01T00:00:00Z", "Mon, 01 Jun 2026 00:01:00 GMT").await;
+    daemon.serves(1).await;
+    clock_until(&daemon, "agreed", false).await;
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+
+    place.set_clock("2027-06-01T00:00:00Z");
+    upstream.set_date("Mon, 01 Jun 2026 01:00:00 GMT");
+    let synced = place.run(&["sync", "--full"]);
+    assert_eq!(synced.status.code(), Some(0), "{}", text(&synced.stderr));
+    let daemon =
+        start(&place, &upstream, "2026-06-01T01:00:00Z", "Mon, 01 Jun 2026 01:00:00 GMT").await;
+    let status = clock_until(&daemon, "agreed", false).await;
+    assert!(now(&status).starts_with("2026-06-01T01:"), "{status}");
+    daemon.serves(1).await;
 }
 
 /// P33: what lies between the last use and a start two days later is of another history, although the start did not
@@ -176,5 +210,25 @@ async fn gap_before_a_start_lasts_until_the_time_that_an_upstream_confirms() {
         !answer.header("vidimus-resync").is_empty()
     };
     assert!(asks_to_resync("2026-06-02T00:00:00Z").await);
-    assert!(!asks_to_resync("2026-06-03T01:00:00Z").await);
+    assert!(!asks_to_resync("2026-06-03T00:05:00Z").await);
+}
+
+/// P33: a false time that an upstream states first does not make the gap shorter than it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn gap_before_a_start_is_known_although_the_first_date_was_false() {
+    let (upstream, place) = place("2027-01-01").await;
+    let date = "Mon, 01 Jun 2026 00:01:00 GMT";
+    let daemon = start(&place, &upstream, "2026-06-01T00:00:00Z", date).await;
+    daemon.serves(1).await;
+    clock_until(&daemon, "agreed", false).await;
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    let daemon = start(&place, &upstream, "2026-06-03T00:00:00Z", date).await;
+    clock_until(&daemon, "skewed", true).await;
+    upstream.set_date("Wed, 03 Jun 2026 00:01:00 GMT");
+    clock_until(&daemon, "agreed", false).await;
+    eventually("the gap is known", async || {
+        let answer = daemon.get("/v0.1/servers?updated_since=2026-06-02T00:00:00Z").await;
+        (answer.header("vidimus-resync") == "gap").then_some(())
+    })
+    .await;
 }

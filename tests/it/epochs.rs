@@ -136,7 +136,7 @@ async fn changes_of_the_time_between_a_copy_and_its_return_ask_for_a_resync() {
     assert_eq!(daemon.get("/v0.1/servers").await.header("vidimus-resync"), "");
 }
 
-/// P98: a follower that was away for more than 400 days would keep for good what nobody serves any more.
+/// P98: a follower that was away for more than 400 days would keep for good what is not served any more.
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_from_before_removed_tombstones_ask_for_a_resync() {
     let rows = ["com.example/one", "com.example/two"].map(|name| Row::new(name, "1.0.0"));

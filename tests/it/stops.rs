@@ -37,9 +37,7 @@ async fn catches_signals(child: &mut Child) {
 #[tokio::test(flavor = "multi_thread")]
 async fn start_that_hangs_in_a_file_ends_at_each_signal() {
     let upstream = Upstream::start([]).await;
-    for (signal, file) in
-        [("TERM", "token"), ("INT", "token"), ("HUP", "token"), ("TERM", "pipe.toml")]
-    {
+    for (signal, file) in [("TERM", "token"), ("INT", "token"), ("TERM", "pipe.toml")] {
         let place = Workplace::new(&upstream.url);
         place.upstream(&upstream.url, "token_file = \"token\"");
         // Reading a pipe without a writer waits for ever.
@@ -55,6 +53,41 @@ async fn start_that_hangs_in_a_file_ends_at_each_signal() {
         send(signal, child.id());
         assert_eq!(code(child).await, Some(0), "{signal} while {file} is read");
     }
+}
+
+/// P102: tools that rotate logs, and a terminal that is closed, send `HUP` to a daemon that goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn hang_up_stops_no_daemon() {
+    let upstream = Upstream::start([Row::new("com.example/wiki", "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    place.approve("com.example/wiki");
+    let daemon = place.start().await;
+    for _ in 0..2 {
+        send("HUP", daemon.pid());
+        let heard = async || place.log().contains("a hang-up changes nothing").then_some(());
+        eventually("the signal was heard", heard).await;
+        daemon.serves(1).await;
+    }
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+}
+
+/// P102: interrupts end a synchronisation that hangs.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn second_interrupt_ends_a_synchronisation_that_hangs() {
+    let upstream = Upstream::start([]).await;
+    let place = Workplace::new(&upstream.url);
+    place.upstream(&upstream.url, "token_file = \"token\"");
+    let made = Command::new("mkfifo").arg(place.path().join("token")).status();
+    assert!(made.expect("mkfifo runs").success());
+    let mut command = place.command(&["sync"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
+    catches_signals(&mut child).await;
+    eventually("the process ended", async || {
+        send("INT", child.id());
+        child.try_wait().expect("a status")
+    })
+    .await;
 }
 
 /// P102: an upstream that never answers delays no stop, and the store is whole.

@@ -5,10 +5,10 @@ pub(super) const FACTS: [Facts; 27] = [
     Facts {
         kind: AlertKind::AdvisoriesStale,
         word: "advisories-stale",
-        meaning: "A feed of advisories was not read for longer than its `stale_after`, or has lost more than half of its \
-            advisories; those that were read before stay in effect.",
-        remedy: "Check the source of the feed; to accept a smaller one, give the feed another name in \
-            `[[advisory_feeds]]`.",
+        meaning: "A feed of advisories was not read for longer than its `stale_after`, has lost more than half of its \
+            advisories, or has no room; those that were read before stay in effect.",
+        remedy: "Check the source of the feed, and the room on the disk; to accept a smaller one, give the feed another \
+            name in `[[advisory_feeds]]`.",
     },
     Facts {
         kind: AlertKind::AdvisoriesUnreadable,
@@ -64,7 +64,7 @@ pub(super) const FACTS: [Facts; 27] = [
         word: "clock-distrusted",
         meaning: "The clock of this machine differs by more than 10 minutes from the clocks of all upstreams, or is before \
             times in the store. The daemon goes on from the last time that was agreed.",
-        remedy: "Correct the clock of this machine. If it is right, run `vidimus clock accept`.",
+        remedy: "Correct the clock of this machine. If it is right, run `vidimus clock accept --time` with the right time.",
     },
     Facts {
         kind: AlertKind::ClockSkew,

@@ -103,7 +103,7 @@ async fn actor(
     }
     let read = |services: &Arc<Services>| services.store.snapshot()?.tokens();
     let Json(tokens) = blocking(Arc::clone(state), read).await?;
-    match authenticate(&tokens, &presented, state.services.clock.now()) {
+    match authenticate(&tokens, &presented, state.services.clock.latest()) {
         Ok((name, role)) => Ok((Actor::Token(name), role)),
         Err(Denied::Unknown) => Err(Problem::Unauthorized),
         Err(Denied::Expired { name, at }) => Err(Problem::ExpiredToken { name, at }),

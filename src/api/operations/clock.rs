@@ -8,12 +8,14 @@ use super::params::{Asked, read_person};
 use super::state::{Operator, blocking};
 use crate::api::problem::Problem;
 use crate::daemon::Services;
-use crate::model::Actor;
+use crate::model::{Actor, Timestamp};
 use crate::sync::AcceptedClock;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct PersonQuery {
+pub(super) struct AcceptQuery {
+    /// The time that the clock shows, as a person saw it.
+    time: Timestamp,
     #[serde(default)]
     by: String,
     #[serde(default)]
@@ -24,10 +26,10 @@ pub(super) struct PersonQuery {
 pub(super) async fn accept(
     State(state): Operator,
     Extension(actor): Extension<Actor>,
-    Asked(PersonQuery { by, reason }): Asked<PersonQuery>,
+    Asked(AcceptQuery { time, by, reason }): Asked<AcceptQuery>,
 ) -> Result<Json<AcceptedClock>, Problem> {
     read_person(&by, &reason)?;
-    let accept = move |services: &Arc<Services>| services.accept_clock(&by, &reason, actor);
+    let accept = move |services: &Arc<Services>| services.accept_clock(time, &by, &reason, actor);
     let Json(accepted) = blocking(state, accept).await?;
-    accepted.map(Json).ok_or(Problem::ClockTrusted)
+    accepted.map(Json).map_err(Problem::ClockNotAccepted)
 }

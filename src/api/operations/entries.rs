@@ -52,7 +52,7 @@ pub(super) async fn listing(
 /// Counts what each approving rule approves and serves.
 pub(super) async fn rules(State(state): Operator) -> Result<Json<Vec<RuleEffect>>, Problem> {
     let read = |services: &Arc<Services>| {
-        let (policy, now) = (services.policy(), services.clock.now());
+        let (policy, now) = (services.policy(), services.clock.latest());
         let snapshot = services.store.snapshot()?;
         rule_effects(&snapshot, &policy, &services.screenings(), now, |_| true)
     };
@@ -121,7 +121,7 @@ pub(super) async fn lookalikes(
 ) -> Result<Json<Vec<Lookalike>>, Problem> {
     let name = name_of(&name)?;
     let read = move |services: &Arc<Services>| {
-        let (policy, now) = (services.policy(), services.clock.now());
+        let (policy, now) = (services.policy(), services.clock.latest());
         lookalikes_of(&services.store.snapshot()?, &policy, now, &name)
     };
     blocking(state, read).await

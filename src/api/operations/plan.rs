@@ -44,7 +44,7 @@ pub(super) async fn plan(
     let read = move || -> Result<Option<PlanAnswer>, PlanError> {
         // The work keeps its place until it has ended, also if nothing awaits it.
         let _places = (received, planning);
-        let (current, now) = (services.current_policy(), services.clock.now());
+        let (current, now) = (services.current_policy(), services.clock.latest());
         let snapshot = services.store.snapshot()?;
         if !is_anything_known(&snapshot)? {
             return Ok(None);

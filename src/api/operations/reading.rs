@@ -20,7 +20,7 @@ impl Reading {
     /// Returns `None` while no upstream has answered.
     pub(super) fn of(services: &Services) -> Result<Option<Self>, StoreError> {
         let (policy, screenings) = (services.policy(), services.screenings());
-        let (snapshot, now) = (services.store.snapshot()?, services.clock.now());
+        let (snapshot, now) = (services.store.snapshot()?, services.clock.latest());
         let is_known = is_anything_known(&snapshot)?;
         Ok(is_known.then_some(Self { snapshot, policy, screenings, now }))
     }

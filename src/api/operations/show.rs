@@ -90,7 +90,7 @@ pub(super) async fn difference(
     let name = name_of(&name)?;
     let read = move |services: &Arc<Services>| {
         let (policy, screenings) = (services.policy(), services.screenings());
-        let (snapshot, now) = (services.store.snapshot()?, services.clock.now());
+        let (snapshot, now) = (services.store.snapshot()?, services.clock.latest());
         let (of, versions) = ((&name, query.upstream.as_deref()), (&*query.from, &*query.to));
         version_difference(&snapshot, &policy, &screenings, now, of, versions)
     };

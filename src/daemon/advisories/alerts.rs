@@ -33,7 +33,7 @@ fn of_feed(feed: &AdvisoryFeed, state: &FeedState, now: Timestamp) -> Vec<Report
     let reason = failure.clone().map(|failure| Figure::Reason { text: failure.reason.clone() });
     let last = state.read_at.or(state.since);
     let is_stale = last.is_some_and(|last| now.since(last) > feed.stale_after);
-    if is_stale || failure.clone().any(|failure| failure.shrunk) {
+    if is_stale || failure.clone().any(|failure| failure.shrunk || failure.no_room) {
         let alert = ReportedAlert::new(AlertKind::AdvisoriesStale, feed.name.as_str(), []);
         alerts.push(ReportedAlert { figures: reason.collect(), ..alert });
     }

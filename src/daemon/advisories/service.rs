@@ -141,7 +141,8 @@ impl Feeds {
                 // An error says nothing about what was lost.
                 let was_shrunk = before.failure.as_ref().is_some_and(|failure| failure.shrunk);
                 let shrunk = was_shrunk || matches!(error, ReadingError::Shrunk { .. });
-                let failure = FeedFailure { at: now, reason: reason(&error), shrunk };
+                let no_room = matches!(&error, ReadingError::Store(error) if error.is_of_room());
+                let failure = FeedFailure { at: now, reason: reason(&error), shrunk, no_room };
                 warn!(
                     feed = feed.name,
                     reason = failure.reason,

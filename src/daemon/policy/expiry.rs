@@ -33,7 +33,7 @@ pub(in crate::daemon) async fn watch_expiry(
     let mut stored: Option<Vec<ReportedAlert>> = None;
     loop {
         let set = Arc::clone(&policy.borrow_and_update().set);
-        let alerts = expiring(&set, &days, &is_served, clock.now());
+        let alerts = expiring(&set, &days, &is_served, clock.latest());
         if stored.as_ref() != Some(&alerts) {
             let (store, clock, reported) = (Arc::clone(&store), Arc::clone(&clock), alerts.clone());
             let is_stored = blocking(move || report_alerts(&store, &clock, EXPIRY, reported)).await;

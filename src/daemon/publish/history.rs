@@ -19,6 +19,8 @@ pub(super) struct GenerationEvents {
 /// The inputs of the events of a generation.
 pub(super) struct Generation<'g> {
     pub(super) work: &'g Work,
+    /// The time of the generation in the store.
+    pub(super) at: Timestamp,
     pub(super) views: &'g [ViewState],
     /// The versions that leave every view.
     pub(super) leaving: &'g [(Name, Leaving)],
@@ -83,7 +85,7 @@ impl Generation<'_> {
         let hidden = change_of(view, key, (before, None), Cause::Unrecorded, None);
         let shown = change_of(view, key, (None, Some(after)), self.work.cause(&key.0), None);
         let event = |at, change| Event { at, change: Change::Entry(change) };
-        [event(hidden_at, hidden), event(self.work.now, shown)]
+        [event(hidden_at, hidden), event(self.at, shown)]
     }
 
     fn change(
@@ -112,7 +114,7 @@ impl Generation<'_> {
     fn event(&self, change: EntryChange, hidden_at: &BTreeMap<EntryKey, Timestamp>) -> Event {
         let key = (change.view.clone(), change.name.clone(), change.version.clone());
         let hidden_at = hidden_at.get(&key).filter(|_| change.after.is_none());
-        Event { at: hidden_at.copied().unwrap_or(self.work.now), change: Change::Entry(change) }
+        Event { at: hidden_at.copied().unwrap_or(self.at), change: Change::Entry(change) }
     }
 }
 

@@ -91,10 +91,10 @@ impl Publisher {
         let (names, silent) = self.select(work, &snapshot)?;
         let Self { publication, views, open_alerts, .. } = self;
         let namespace = &publication.settings.namespace;
-        let mut drafts: Vec<Draft<'_>> = views
-            .iter()
-            .map(|view| view.catalogue.next(&view.ledger, work.now, namespace))
-            .collect();
+        // What ends may end by a later time than the one that is stored.
+        let at = work.now.min(publication.clock.now());
+        let mut drafts: Vec<Draft<'_>> =
+            views.iter().map(|view| view.catalogue.next(&view.ledger, at, namespace)).collect();
         let mut committed =
             Committed { everything: work.selection.is_everything(), ..Committed::default() };
         let rules = RuleDigests::of(work.policy.overlays.rules());
@@ -128,7 +128,7 @@ impl Publisher {
         if is_hidden {
             log_leaving(&leaving);
         }
-        let generation = Generation { work, views, leaving: &leaving, rules: &rules };
+        let generation = Generation { work, at, views, leaving: &leaving, rules: &rules };
         let GenerationEvents { events, rules } =
             generation.events(publication, &changes, &reapproved);
         let is_changed = changes.iter().any(|changes| !changes.is_empty());
@@ -151,7 +151,7 @@ impl Publisher {
                     .collect();
                 let new_events = NewEvents { events: &events, rules: &rules };
                 let store = &publication.store;
-                store.commit_ledger(&of_views, &authorities, &evaluated, new_events, work.now)
+                store.commit_ledger(&of_views, &authorities, &evaluated, new_events, at)
             };
             let committing = scope.spawn(commit);
             let next: Vec<Catalogue> = drafts.into_iter().map(Draft::finish).collect();

@@ -142,7 +142,8 @@ fn denied_entry_is_hidden_on_a_full_disk_and_its_tombstone_follows_the_commit() 
 fn denial_that_was_enforced_on_a_full_disk_and_taken_back_is_recorded() {
     let disk = Disk::new();
     let store = Store::on_backend(disk.clone(), now()).expect("a store");
-    let clock = Clock::manual(now(), Arc::new(AtomicI64::new(now().as_micros())));
+    let micros = Arc::new(AtomicI64::new(now().as_micros()));
+    let clock = Clock::manual(now(), Arc::clone(&micros));
     let settings = Arc::new(Settings::default());
     let publication = Arc::new(Publication::new(settings, Arc::new(store), Arc::new(clock)));
     send(&publication.store, "first");
@@ -154,6 +155,7 @@ fn denial_that_was_enforced_on_a_full_disk_and_taken_back_is_recorded() {
     publisher.publish(&denying_work()).expect_err("the disk is full");
     publication.enforce(work().policy);
     disk.set_full(false);
+    micros.fetch_add(1, Ordering::Relaxed);
     publisher.publish(&Work { now: hidden_at.plus(Timestamp::TICK), ..work() }).expect("published");
     assert!(published(&publication).expect("a generation").1.contains("first"));
     assert!(publication.hidden_at().is_empty());

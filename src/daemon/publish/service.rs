@@ -51,7 +51,7 @@ pub(in crate::daemon) async fn publish(
     let policy = Arc::clone(&inputs.policy.borrow_and_update().snapshot);
     let screening = Arc::clone(&inputs.screening.borrow_and_update());
     let mut state = State::new(policy, screening);
-    let moment = || Moment { now: publication.clock.now(), elapsed: begun.elapsed() };
+    let moment = || Moment { now: publication.clock.latest(), elapsed: begun.elapsed() };
     let mut looking = tokio::time::interval(LOOK_EVERY);
     looking.set_missed_tick_behavior(MissedTickBehavior::Delay);
     inputs.ready.mark_changed();
@@ -173,7 +173,7 @@ async fn until(wake: Option<Wake>, begun: Deadline, publication: &Publication) {
         None => std::future::pending().await,
         Some(Wake::Elapsed(elapsed)) => tokio::time::sleep_until(begun + elapsed).await,
         Some(Wake::Clock(at)) => {
-            let wait = at.since(publication.clock.now()).max(Duration::from_micros(1));
+            let wait = at.since(publication.clock.latest()).max(Duration::from_micros(1));
             tokio::time::sleep(wait.min(LONGEST_SLEEP)).await;
         }
     }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::model::{Actor, Timestamp};
@@ -64,6 +65,25 @@ pub struct ClockReport {
     pub accepted: Option<AcceptedClock>,
 }
 
+impl ClockReport {
+    /// Returns true if an upstream or a person confirms the clock.
+    #[must_use]
+    pub fn is_confirmed(&self) -> bool {
+        matches!(self.agreement, Agreement::Agreed | Agreement::Accepted)
+    }
+}
+
+/// The reason why a clock was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum ClockNotAccepted {
+    #[error("the clock of this machine is trusted; there is nothing to accept")]
+    Trusted,
+    #[error(
+        "the clock of this machine shows {system}, and not the time that was given; nothing is accepted"
+    )]
+    Other { system: Timestamp },
+}
+
 impl Clock {
     #[must_use]
     pub fn starting_at(floor: Timestamp) -> Self {
@@ -118,6 +138,15 @@ impl Clock {
         Timestamp::from_micros(earlier.max(time))
     }
 
+    /// Returns the time that decides what has ended: that of [`Clock::now`], or a later one after a stop whose end is in
+    /// doubt.
+    #[must_use]
+    pub fn latest(&self) -> Timestamp {
+        let (system, moment) = self.sources();
+        let latest = self.clocks().read(system, moment).latest;
+        self.now().max(latest)
+    }
+
     /// Records the time that an upstream states in an answer that it makes now.
     pub(in crate::daemon) fn hear(&self, upstream: &str, date: Timestamp) {
         let (system, moment) = self.sources();
@@ -125,9 +154,20 @@ impl Clock {
         self.awaits_date.send_replace(false);
     }
 
+    /// Returns true while a time far beyond the last use of the store is not used yet.
+    pub(in crate::daemon) fn awaits_date(&self) -> bool {
+        *self.awaits_date.borrow()
+    }
+
+    /// Returns true if it was not known at the start how late it is.
+    pub(in crate::daemon) fn was_doubtful(&self) -> bool {
+        self.is_doubtful
+    }
+
     /// Forgets what other upstreams stated.
     pub(in crate::daemon) fn hear_only(&self, upstreams: &BTreeSet<String>) {
-        self.clocks().keep_only(upstreams);
+        let (system, moment) = self.sources();
+        self.clocks().keep_only(upstreams, system, moment);
     }
 
     /// Waits until an upstream stated its time, if that decides which time is used; for at most `longest`. Returns false if
@@ -140,13 +180,22 @@ impl Clock {
         // The sender is a field of `self`, so it is not dropped meanwhile.
         let heard = awaits_date.wait_for(|awaits_date| !awaits_date);
         let _ = tokio::time::timeout(longest, heard).await;
-        self.clocks().stop_waiting();
-        self.awaits_date.send_replace(false);
+        self.stop_waiting();
         true
     }
 
+    /// Uses the system's time from now on, until an upstream contradicts it.
+    pub(in crate::daemon) fn stop_waiting(&self) {
+        let (system, moment) = self.sources();
+        let mut clocks = self.clocks();
+        clocks.stop_waiting();
+        clocks.settle(system, moment);
+        self.awaits_date.send_replace(false);
+    }
+
     /// Remembers that the clocks agree, if they do; returns what the store has to keep.
-    pub(in crate::daemon) fn settle(&self) -> Option<ClockRecord> {
+    #[must_use]
+    pub fn settle(&self) -> Option<ClockRecord> {
         let (system, moment) = self.sources();
         let mut clocks = self.clocks();
         clocks.settle(system, moment);
@@ -156,11 +205,14 @@ impl Clock {
     /// Returns the state of the clock.
     #[must_use]
     pub fn report(&self) -> ClockReport {
-        let now = self.now();
         let (system, moment) = self.sources();
-        let clocks = self.clocks();
+        self.report_of(&self.clocks(), system, moment)
+    }
+
+    fn report_of(&self, clocks: &Clocks, system: Timestamp, moment: Duration) -> ClockReport {
         let reading = clocks.read(system, moment);
-        let ahead_of_stored = system.as_micros().saturating_sub(now.as_micros());
+        let now = self.floor.load(Ordering::Relaxed).max(reading.time.as_micros());
+        let ahead_of_stored = system.as_micros().saturating_sub(now);
         let is_behind_stored = ahead_of_stored < 0 && exceeds(ahead_of_stored);
         let is_skewed = reading.agreement == Agreement::Skewed;
         let ahead = if is_behind_stored && !is_skewed { ahead_of_stored } else { reading.ahead };
@@ -174,26 +226,34 @@ impl Clock {
         }
     }
 
-    /// Accepts the system's clock as right, also if that moves time back; returns what the store has to keep.
-    /// Returns `None`, and changes nothing, if the clock is trusted already.
+    /// Accepts the system's clock as right if it shows the time that a person saw, also if that moves time back; returns
+    /// what the store has to keep.
+    ///
+    /// # Errors
+    /// When the clock is trusted already, or shows another time; then nothing changes.
     pub fn accept(
         &self,
+        seen: Timestamp,
         by: &str,
         reason: &str,
         actor: Actor,
-    ) -> Option<(AcceptedClock, ClockRecord)> {
-        let ClockReport { distrusted, system, ahead_seconds: ahead, .. } = self.report();
+    ) -> Result<(AcceptedClock, ClockRecord), ClockNotAccepted> {
+        let (system, moment) = self.sources();
+        let mut clocks = self.clocks();
+        let ClockReport { distrusted, ahead_seconds: ahead, .. } =
+            self.report_of(&clocks, system, moment);
         if !distrusted {
-            return None;
+            return Err(ClockNotAccepted::Trusted);
+        }
+        if exceeds(system.as_micros().saturating_sub(seen.as_micros())) {
+            return Err(ClockNotAccepted::Other { system });
         }
         let (by, reason) = (by.to_owned(), reason.to_owned());
         let accepted = AcceptedClock { ahead, at: system, by, reason, actor };
-        let (_, moment) = self.sources();
-        let mut clocks = self.clocks();
         clocks.accept(accepted.clone(), system, moment);
         self.floor.store(system.as_micros(), Ordering::Relaxed);
-        let record = clocks.record(system, moment)?;
-        Some((accepted, record))
+        let record = clocks.record(system, moment).ok_or(ClockNotAccepted::Trusted)?;
+        Ok((accepted, record))
     }
 
     fn clocks(&self) -> MutexGuard<'_, Clocks> {
@@ -279,18 +339,24 @@ mod tests {
         let ahead = clock.shifted(Shift::to(years_from_now(1)));
         assert!(ahead.now() >= agreed && ahead.now() < agreed.plus(HOUR));
         assert!(ahead.report().distrusted);
-        let (accepted, record) =
-            ahead.accept("alice", "checked", Actor::DataFolder).expect("it was skewed");
+        let (accepted, record) = ahead
+            .accept(years_from_now(1), "alice", "checked", Actor::DataFolder)
+            .expect("it was skewed");
         assert!(accepted.ahead > 300 * 86_400 && !record.skewed);
         assert!(ahead.now() > agreed.plus(HOUR) && !ahead.report().distrusted);
-        assert!(ahead.accept("alice", "again", Actor::DataFolder).is_none());
+        let again = ahead.accept(years_from_now(1), "alice", "again", Actor::DataFolder);
+        assert_eq!(again.err(), Some(ClockNotAccepted::Trusted));
         // It was set back: what ended does not begin again by itself.
         let back = ahead.shifted(Shift::NONE);
         let before = back.now();
         assert!(before > agreed.plus(HOUR));
         back.hear("a", Clock::system());
         assert!(back.now() >= before && back.report().distrusted, "the store has later times");
-        back.accept("alice", "the store was wrong", Actor::DataFolder).expect("accepted");
+        // A person who saw the clock before it was set back accepted another one.
+        let other = back.accept(years_from_now(1), "alice", "checked", Actor::DataFolder);
+        assert!(matches!(other, Err(ClockNotAccepted::Other { .. })) && back.now() >= before);
+        back.accept(Clock::system(), "alice", "the store was wrong", Actor::DataFolder)
+            .expect("accepted");
         assert!(back.now() < agreed.plus(HOUR));
     }
 }

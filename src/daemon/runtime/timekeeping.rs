@@ -7,9 +7,9 @@ use tracing::{error, info};
 
 use super::alerts::report_alerts;
 use super::blocking::blocking;
-use super::clock::{Clock, ClockReport};
+use super::clock::{Clock, ClockNotAccepted, ClockReport};
 use crate::alert::{AlertKind, Figure, ReportedAlert};
-use crate::model::{Actor, reason};
+use crate::model::{Actor, Timestamp, reason};
 use crate::store::{Store, StoreError};
 use crate::sync::AcceptedClock;
 
@@ -36,7 +36,7 @@ pub(in crate::daemon) async fn keep_time(
     loop {
         let ending = stop.is_cancelled();
         // The acceptance of a clock ends when the clocks agree.
-        clock.settle();
+        let _ = clock.settle();
         let ClockReport { distrusted, ahead_seconds, .. } = clock.report();
         let is_due = recorded.is_none_or(|(at, was_distrusted)| {
             ending || was_distrusted != distrusted || at.elapsed() >= RECORD_EVERY
@@ -78,21 +78,25 @@ async fn report(store: &Arc<Store>, clock: &Arc<Clock>, minutes: Option<u64>) ->
     blocking(move || report_alerts(&store, &clock, SOURCE, alerts)).await
 }
 
-/// Accepts the clock of this machine as right, resolves the alert about it, and records who decided so. Returns `None`,
-/// and changes nothing, if the clock is trusted. It blocks.
+/// Accepts the clock of this machine as right if it shows the time that a person saw, resolves the alert about it, and
+/// records who decided so. It blocks.
 ///
 /// # Errors
 /// When the store cannot be written; then the clock is accepted until the next start only.
-pub fn accept_clock(
+pub(in crate::daemon) fn accept_clock(
     store: &Store,
     clock: &Clock,
+    seen: Timestamp,
     by: &str,
     why: &str,
     actor: Actor,
-) -> Result<Option<AcceptedClock>, StoreError> {
-    let Some((accepted, record)) = clock.accept(by, why, actor) else { return Ok(None) };
+) -> Result<Result<AcceptedClock, ClockNotAccepted>, StoreError> {
+    let (accepted, record) = match clock.accept(seen, by, why, actor) {
+        Ok(accepted) => accepted,
+        Err(refused) => return Ok(Err(refused)),
+    };
     info!(ahead_seconds = accepted.ahead, "the clock of this machine was accepted");
     store.accept_clock(&accepted, &record)?;
     report_alerts(store, clock, SOURCE, Vec::new());
-    Ok(Some(accepted))
+    Ok(Ok(accepted))
 }

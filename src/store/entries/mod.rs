@@ -11,4 +11,5 @@ pub use facts::FactsCursor;
 pub(super) use facts::owe_facts;
 pub use heads::StoredHead;
 pub(super) use live::Live;
+pub use purged::PurgedPruning;
 pub use quarantine::QuarantinedRow;

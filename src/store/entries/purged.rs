@@ -5,35 +5,46 @@
 //! new one: its content counts from its acceptance, so that no earlier review covers it.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use redb::ReadableTable;
 
 use crate::model::{Name, Timestamp};
 use crate::store::rows::after;
 use crate::store::tables::{HEADS, ON_HOLD, PURGED, STAGED};
-use crate::store::{Snapshot, Store, StoreError};
+use crate::store::{RowKey, Snapshot, Store, StoreError};
 
 /// Heads removed in one transaction.
 const BATCH: usize = 2_000;
 
+/// The progress of the removal of heads of purged entries.
+#[derive(Debug, Default)]
+pub struct PurgedPruning {
+    /// The key to go on from.
+    from: RowKey,
+    /// The names in the ledgers of all views, once they are read.
+    shown: Option<BTreeSet<String>>,
+}
+
 impl Store {
     /// Removes a batch of heads of purged entries whose names have no row, no record in the ledger of a view, and no rule.
-    /// Returns their number.
+    /// Returns the progress; `None` at the end.
     ///
     /// # Errors
     /// When the file cannot be read or written.
     pub fn prune_purged(
         &self,
+        mut pruning: PurgedPruning,
         has_rule: impl Fn(&Name) -> bool,
         now: Timestamp,
-    ) -> Result<usize, StoreError> {
-        let forgotten = self.snapshot()?.forgotten_purged(has_rule)?;
+    ) -> Result<Option<PurgedPruning>, StoreError> {
+        let forgotten = self.snapshot()?.forgotten_purged(&mut pruning, has_rule)?;
         if forgotten.is_empty() {
-            return Ok(0);
+            return Ok(None);
         }
+        let is_over = forgotten.len() < BATCH;
         self.write(now, |transaction| {
             let mut purged = transaction.open_table(PURGED)?;
-            let mut removed = 0;
             for (upstream, name, version) in &forgotten {
                 let end = after(name);
                 let range = || (upstream.as_str(), name.as_str(), "")..(upstream, end.as_str(), "");
@@ -44,26 +55,32 @@ impl Store {
                 }
                 if !is_back {
                     purged.remove((upstream.as_str(), name.as_str(), version.as_str()))?;
-                    removed += 1;
                 }
             }
-            Ok(removed)
-        })
+            Ok(())
+        })?;
+        Ok((!is_over).then_some(pruning))
     }
 }
 
 impl Snapshot {
-    /// Returns the keys of purged entries of which nothing else is known, up to a batch of them.
+    /// Returns the next keys of purged entries of which nothing else is known, up to a batch of them.
     fn forgotten_purged(
         &self,
+        PurgedPruning { from, shown }: &mut PurgedPruning,
         has_rule: impl Fn(&Name) -> bool,
-    ) -> Result<Vec<(String, String, String)>, StoreError> {
+    ) -> Result<Vec<RowKey>, StoreError> {
         let mut forgotten = Vec::new();
         if self.tables.purged()?.iter()?.next().is_none() {
             return Ok(forgotten);
         }
-        let shown = self.names_in_ledgers()?;
-        for row in self.tables.purged()?.iter()? {
+        let shown = match shown {
+            Some(shown) => shown,
+            None => shown.insert(self.names_in_ledgers()?),
+        };
+        let after = (from.0.clone(), from.1.clone(), from.2.clone());
+        let after = Bound::Excluded((after.0.as_str(), after.1.as_str(), after.2.as_str()));
+        for row in self.tables.purged()?.range::<(&str, &str, &str)>((after, Bound::Unbounded))? {
             let (key, _) = row?;
             let (upstream, text, version) = key.value();
             let is_known = match Name::parse(text) {
@@ -80,6 +97,7 @@ impl Snapshot {
                 forgotten.push((upstream.to_owned(), text.to_owned(), version.to_owned()));
             }
             if forgotten.len() >= BATCH {
+                *from = (upstream.to_owned(), text.to_owned(), version.to_owned());
                 break;
             }
         }
@@ -140,10 +158,35 @@ mod tests {
         let (evaluated, events) = (Evaluated::default(), NewEvents::default());
         store.commit_ledger(&changes, &[], &evaluated, events, NOW).expect("committed");
         let has_rule = |found: &Name| *found == name("a.b/ruled");
-        store.prune_purged(has_rule, NOW).expect("pruned");
+        let begin = PurgedPruning::default;
+        assert!(store.prune_purged(begin(), has_rule, NOW).expect("pruned").is_none());
         assert_eq!(kept(&store), names[1..]);
-        assert_eq!(store.prune_purged(has_rule, NOW).expect("pruned"), 0);
-        store.prune_purged(|_| false, NOW).expect("pruned");
+        store.prune_purged(begin(), has_rule, NOW).expect("pruned");
+        assert_eq!(kept(&store), names[1..]);
+        store.prune_purged(begin(), |_| false, NOW).expect("pruned");
         assert_eq!(kept(&store), ["a.b/listed", "a.b/shown", "a.b/staged"]);
+    }
+
+    #[test]
+    fn names_that_are_back_in_a_staged_run_do_not_keep_the_others_from_being_removed() {
+        let store = Store::ephemeral(NOW).expect("a store");
+        let staged: Vec<String> = (0..BATCH).map(|number| format!("a.b/s{number:05}")).collect();
+        let rows: Vec<Row> = staged.iter().map(|name| Row::Entry(entry(name, "2", "x"))).collect();
+        commit(&store, Destination::Staged, &rows, "1");
+        store
+            .write(NOW, |transaction| {
+                let mut purged = transaction.open_table(PURGED)?;
+                let head = codec::head(&entry("a.b/zz", "1", "x").head);
+                for name in staged.iter().map(String::as_str).chain(["a.b/zz"]) {
+                    purged.insert(("up", name, "1"), head.as_slice())?;
+                }
+                Ok(())
+            })
+            .expect("written");
+        let mut pruning = Some(PurgedPruning::default());
+        while let Some(begun) = pruning.take() {
+            pruning = store.prune_purged(begun, |_| false, NOW).expect("pruned");
+        }
+        assert_eq!(kept(&store), staged);
     }
 }
