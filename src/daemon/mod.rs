@@ -65,6 +65,7 @@ mod verification;
 pub use advisories::{ReleaseRefused, lint_own, load_own, release_offline};
 pub use artefacts::check_trust;
 pub use error::DaemonError;
+pub(crate) use files::watch_files;
 pub use mirror::{
     Activity, Observer, RunOptions, SyncFailure, SyncOutcome, open_source, retry_quarantine,
     run_sync,
