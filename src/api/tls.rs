@@ -1,7 +1,8 @@
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
@@ -12,14 +13,14 @@ use rustls::sign::CertifiedKey;
 use thiserror::Error;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::config::TlsFiles;
-use crate::daemon::try_blocking;
-use crate::model::{Escaped, reason};
+use crate::daemon::{Services, watch_files};
+use crate::model::{Digest, Escaped, reason};
 
-/// The interval of checks for changed files.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// The bytes of each file that are read; chains of certificates have a few KiB.
+const MAX_BYTES: u64 = 1024 * 1024;
 
 /// The reason why TLS cannot be used.
 #[derive(Debug, Error)]
@@ -41,14 +42,25 @@ pub struct Tls {
     current: Arc<Current>,
 }
 
-type ChangedAt = [Option<SystemTime>; 2];
-
 #[derive(Debug)]
 struct Current {
     files: TlsFiles,
-    /// The times of the last change of the files, from before they were read.
-    seen: ChangedAt,
+    seen: Mutex<Seen>,
     pair: ArcSwap<CertifiedKey>,
+}
+
+/// The digests of what the files contained.
+#[derive(Debug)]
+struct Seen {
+    in_use: Digest,
+    /// At the last look.
+    last: Digest,
+}
+
+/// The content of the files.
+struct Contents {
+    cert: Vec<u8>,
+    key: Vec<u8>,
 }
 
 impl Tls {
@@ -57,8 +69,10 @@ impl Tls {
     /// # Errors
     /// Returns an error if the files cannot be read, or do not belong together.
     pub fn load(files: &TlsFiles) -> Result<Self, TlsError> {
-        let seen = changed_at(files);
-        let pair = ArcSwap::from_pointee(pair(files)?);
+        let contents = Contents::read(files)?;
+        let pair = ArcSwap::from_pointee(contents.pair(files)?);
+        let digest = contents.digest();
+        let seen = Mutex::new(Seen { in_use: digest, last: digest });
         let current = Arc::new(Current { files: files.clone(), seen, pair });
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
@@ -73,45 +87,85 @@ impl Tls {
         TlsAcceptor::from(Arc::clone(&self.config))
     }
 
-    /// Reads the files again after every change, until `stop`. If they cannot be used, the daemon logs it
-    /// and keeps the earlier pair.
-    pub async fn follow_files(self, stop: CancellationToken) {
+    /// Reads the files again every few seconds, until `stop`, and takes up another content. While they cannot be used,
+    /// the earlier pair stays, and the daemon raises an alert.
+    pub async fn follow_files(self, services: Arc<Services>, stop: CancellationToken) {
         warn_of_exposed_key(&self.current.files);
-        let mut seen = self.current.seen;
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-                () = stop.cancelled() => return,
-            }
+        while !stop.is_cancelled() {
             let current = Arc::clone(&self.current);
+            let outputs = (Arc::clone(&services.store), Arc::clone(&services.clock));
+            let look = Arc::new(move || {
+                let failed = current.look().err();
+                failed.iter().map(|error| reason(error)).collect()
+            });
             // A panic leaves the earlier pair, as an error does.
-            seen = try_blocking(move || current.look(seen)).await.unwrap_or(seen);
+            match tokio::spawn(watch_files("tls", look, outputs, stop.clone())).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => error!(reason = %reason(&error), "the TLS files are not watched"),
+                Err(error) => error!(%error, "the TLS files are not watched"),
+            }
         }
     }
 }
 
 impl Current {
-    /// Reads the files if they changed since `seen`, and returns the times of the files in use.
-    fn look(&self, seen: ChangedAt) -> ChangedAt {
-        let now = changed_at(&self.files);
-        if now == seen {
-            return seen;
+    /// Takes up another content of the files at the second look that finds it.
+    fn look(&self) -> Result<(), TlsError> {
+        let contents = Contents::read(&self.files)?;
+        let found = contents.digest();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = std::mem::replace(&mut seen.last, found) == found;
+        if found == seen.in_use {
+            return Ok(());
         }
-        match pair(&self.files) {
-            Ok(pair) => {
-                self.pair.store(Arc::new(pair));
-                let cert = self.files.cert_file.to_string_lossy();
-                info!(cert = %Escaped(&cert), "the certificate was replaced");
-                warn_of_exposed_key(&self.files);
-                now
-            }
-            // `seen` stays, to try again: the file may be half-written.
-            Err(error) => {
-                warn!(reason = %reason(&error), "the changed certificate cannot be used; the earlier one stays in use");
-                seen
-            }
+        let pair = contents.pair(&self.files)?;
+        if is_known {
+            self.pair.store(Arc::new(pair));
+            seen.in_use = found;
+            let cert = self.files.cert_file.to_string_lossy();
+            info!(cert = %Escaped(&cert), "the certificate was replaced");
+            warn_of_exposed_key(&self.files);
         }
+        Ok(())
     }
+}
+
+impl Contents {
+    fn read(files: &TlsFiles) -> Result<Self, TlsError> {
+        let read = |path: &Path| {
+            let mut bytes = Vec::new();
+            let read =
+                File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes));
+            read.map(|_| bytes).map_err(|error| bad(path, error.to_string()))
+        };
+        Ok(Self { cert: read(&files.cert_file)?, key: read(&files.key_file)? })
+    }
+
+    fn digest(&self) -> Digest {
+        let both = [Digest::of(&self.cert), Digest::of(&self.key)];
+        Digest::of(&both.map(|digest| *digest.as_bytes()).concat())
+    }
+
+    fn pair(&self, files: &TlsFiles) -> Result<CertifiedKey, TlsError> {
+        let TlsFiles { cert_file, key_file } = files;
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.cert).collect();
+        let certificates = certificates.map_err(|error| bad(cert_file, error.to_string()))?;
+        if certificates.is_empty() {
+            return Err(bad(cert_file, "it contains no certificate".into()));
+        }
+        let key = PrivateKeyDer::from_pem_slice(&self.key)
+            .map_err(|error| bad(key_file, error.to_string()))?;
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        CertifiedKey::from_der(certificates, key, &provider).map_err(|source| TlsError::Pair {
+            cert: cert_file.clone(),
+            key: key_file.clone(),
+            source,
+        })
+    }
+}
+
+fn bad(path: &Path, reason: String) -> TlsError {
+    TlsError::Pem { path: path.to_owned(), reason }
 }
 
 fn warn_of_exposed_key(files: &TlsFiles) {
@@ -124,26 +178,6 @@ impl ResolvesServerCert for Current {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.pair.load_full())
     }
-}
-
-fn pair(files: &TlsFiles) -> Result<CertifiedKey, TlsError> {
-    let TlsFiles { cert_file, key_file } = files;
-    let bad = |path: &Path, reason: String| TlsError::Pem { path: path.to_owned(), reason };
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_file_iter(cert_file)
-        .map_err(|error| bad(cert_file, error.to_string()))?
-        .collect();
-    let certificates = certificates.map_err(|error| bad(cert_file, error.to_string()))?;
-    if certificates.is_empty() {
-        return Err(bad(cert_file, "it contains no certificate".into()));
-    }
-    let key =
-        PrivateKeyDer::from_pem_file(key_file).map_err(|error| bad(key_file, error.to_string()))?;
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    CertifiedKey::from_der(certificates, key, &provider).map_err(|source| TlsError::Pair {
-        cert: cert_file.clone(),
-        key: key_file.clone(),
-        source,
-    })
 }
 
 /// Returns the reason why a key is not private: others than its owner can read it.
@@ -163,11 +197,6 @@ pub fn exposed_key(files: &TlsFiles) -> Option<String> {
 /// The remedy for a key that others can read.
 pub const PRIVATE_KEY: &str =
     "`chmod 600` takes it away from other users; make a new key if one of them may have read it";
-
-fn changed_at(files: &TlsFiles) -> ChangedAt {
-    [&files.cert_file, &files.key_file]
-        .map(|path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok())
-}
 
 #[cfg(test)]
 mod tests {

@@ -167,7 +167,7 @@ async fn run_started(
 
     tokio::spawn(show_first_syncs(Arc::clone(&services), bars.cloned(), stop.clone()));
     if let Some(tls) = tls.clone() {
-        tokio::spawn(tls.follow_files(stop.clone()));
+        tokio::spawn(tls.follow_files(Arc::clone(&services), stop.clone()));
     }
     let pressure = Arc::clone(&services.pressure);
     let door = Door { public: fitting(&services), answers_at_once: true, tls, pressure };

@@ -17,13 +17,13 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_secs(3);
 const PATIENCE: u32 = 3;
 
 /// Files of one user: reads them again, and returns the reasons why some cannot be used.
-pub(super) type Look = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
+pub(crate) type Look = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
 
 /// Looks at the files of one user until `stop`.
 ///
 /// # Errors
 /// None: a failing look is logged, raises an alert when it lasts, and is repeated.
-pub(super) async fn watch_files(
+pub(crate) async fn watch_files(
     user: &'static str,
     look: Look,
     (store, clock): (Arc<Store>, Arc<Clock>),

@@ -137,7 +137,11 @@ impl Archive {
         let read = self.each_entry(|entry| {
             let (name, document) = match &entry.name {
                 Ok(name) => (name.as_str(), self.read(&entry, &mut decoder, &mut bytes)),
-                Err(why) => ("an entry", Err(why.clone())),
+                Err(why) => {
+                    // Those of the document before it were counted.
+                    bytes.clear();
+                    ("an entry", Err(why.clone()))
+                }
             };
             // Also what is refused was unpacked.
             unpacked += (bytes.len() as u64).max(entry.packed.min(MAX_ENTRY));

@@ -87,6 +87,23 @@ fn what_is_refused_counts_as_unpacked() {
 }
 
 #[test]
+fn refused_name_counts_no_other_document_as_unpacked_again() {
+    let text = vec![b' '; 1024 * 1024 - 2];
+    let names: Vec<String> = (0..50).map(|number| format!("../{number}.json")).collect();
+    let bad = names.iter().map(|name| (name.as_str(), &b"{}"[..]));
+    let files: Vec<(&str, &[u8])> = std::iter::once(("a.json", &text[..])).chain(bad).collect();
+    let mut archive = open(&packed(&files, deflated())).expect("open");
+    archive.max_unpacked = 2 * 1024 * 1024;
+    let mut refused = 0;
+    let read = archive.for_each(|_, document| -> Result<(), FeedError> {
+        refused += usize::from(document.is_err());
+        Ok(())
+    });
+    assert!(read.is_ok(), "{read:?}");
+    assert_eq!(refused, 50);
+}
+
+#[test]
 fn entry_that_is_packed_into_too_much_is_not_unpacked() {
     let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
     let bytes = packed(&[("a.json", &vec![b'0'; 3 * 1024 * 1024])], stored);

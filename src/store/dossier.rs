@@ -1,7 +1,6 @@
 //! Reads everything that is known about a name, in one snapshot.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use smol_str::SmolStr;
 
@@ -33,7 +32,7 @@ impl Snapshot {
         // The authority for the name could depend on the row.
         dossier.damaged.extend(quarantined.damage().iter().cloned());
         dossier.authority = self.served_from(name)?;
-        dossier.synchronised = Arc::clone(self.synchronised_upstreams()?);
+        dossier.synchronised = self.synchronised_upstreams(name.namespace())?;
         for view in policy.view_names() {
             for entry in self.ledger_of(view, name)? {
                 let (version, record) = entry?;

@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::sync::{
     DecisionRequest, ExceededLimit, HoldDecision, Row, SafetyLimit, SafetyLimits, SyncKind,
-    SyncRun, backdated_before, short_id, shown,
+    SyncRun, short_id, shown,
 };
 
 const APPROVED: &str =
@@ -76,7 +76,7 @@ impl Mirror {
         let now = at(now);
         let stored = self.0.snapshot().expect("a snapshot").upstream("official").expect("a state");
         let mut run = SyncRun::new(SyncKind::Full, now);
-        run.saw_page(Some(now), now);
+        run.upstream_time = Some(now);
         let state = stored.accepted(&run, now, std::time::Duration::ZERO);
         let safety_limits = SafetyLimits::default();
         let acceptance = Acceptance {
@@ -86,7 +86,7 @@ impl Mirror {
             safety_limits: &safety_limits,
             hold,
             whole: &state,
-            backdated_before: backdated_before(stored.watermark),
+            backdated_before: stored.backdated_before(),
             now,
         };
         self.0.accept(&acceptance).expect("accepted");

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use redb::ReadTransaction;
@@ -17,8 +17,16 @@ pub struct Snapshot {
     pub(super) advised: Arc<Advised>,
     /// The upstreams with rows; every lookup by name needs them.
     pub(super) upstreams: OnceLock<Vec<String>>,
-    /// Those of them that were synchronised completely; every dossier needs them.
-    pub(super) synchronised: OnceLock<Arc<BTreeSet<String>>>,
+    /// Those of them that are known completely; every dossier needs them.
+    pub(super) synchronised: OnceLock<Synchronised>,
+}
+
+/// The upstreams that are known completely.
+#[derive(Debug)]
+pub(super) struct Synchronised {
+    pub(super) upstreams: Arc<BTreeSet<String>>,
+    /// Namespaces of which rows of some of them found no room in quarantine.
+    pub(super) crowded: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Snapshot {

@@ -270,6 +270,63 @@ fn content_beyond_the_limit_is_left_out_and_deletions_of_what_is_stored_are_appl
     }
 }
 
+/// Names that found no room, or of which no row says that they are there, belong to no other upstream.
+#[test]
+fn upstream_that_left_something_out_is_not_known_completely() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    let since = NOW;
+    let reached = OutOfRoom { limit: RoomLimit::Disk, since, found: 1, allowed: 2 };
+    let known = UpstreamState { last_full_sync: Some(NOW), ..UpstreamState::default() };
+    let crowded = ["com.bad".to_owned()].into();
+    for (upstream, state) in [
+        ("known", known.clone()),
+        ("new", UpstreamState::default()),
+        ("full", UpstreamState { out_of_room: Some(reached), ..known.clone() }),
+        ("crowded", UpstreamState { crowded, ..known }),
+    ] {
+        let (rows, destination, state) = (&[], Destination::Staged, Some(&state));
+        let (seen, max_size, now) = (None, u64::MAX, NOW);
+        store
+            .commit(&Batch { upstream, rows, destination, state, seen, max_size, now })
+            .expect("written");
+    }
+    let snapshot = store.snapshot().expect("a snapshot");
+    let of = |namespace: &str| {
+        let known = snapshot.synchronised_upstreams(namespace).expect("read");
+        Vec::from_iter(known.iter().cloned())
+    };
+    assert_eq!(of("com.good"), ["crowded", "known"]);
+    assert_eq!(of("com.bad"), ["known"]);
+}
+
+/// A status that hides takes no room, and neither does a deletion of what the same run brought.
+#[test]
+fn deprecation_and_deletion_within_a_run_are_stored_without_room() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    let with = |name: &str, status| Row::Entry(with_status(name, "0.0.0", "x", status));
+    let (active, deprecated) = (Status::Active, Status::Deprecated);
+    let first = [with("a.b/old", active), with("a.b/kept", deprecated)];
+    commit(&store, "one", Destination::Live, &first, u64::MAX).expect("written");
+    commit(&store, "one", Destination::Staged, &[with("a.b/new", active)], u64::MAX)
+        .expect("written");
+    let other = Row::Entry(with_status("a.b/kept", "0.0.0", "other", deprecated));
+    let rows = [
+        with("a.b/old", deprecated),
+        other,
+        with("a.b/unknown", deprecated),
+        with("a.b/new", Status::Deleted),
+    ];
+    commit(&store, "one", Destination::Staged, &rows, 1).expect("written");
+    accept(&store, "one", false, &Hold::default());
+    let snapshot = store.snapshot().expect("a snapshot");
+    let staged = snapshot.head("one", "a.b/kept", "0.0.0").expect("read").expect("stored");
+    assert!(!staged.is_rewritten(), "other content is left out");
+    assert_eq!(
+        ["a.b/old", "a.b/kept", "a.b/unknown", "a.b/new"].map(|name| stored(&store, "one", name)),
+        [Some(deprecated), Some(deprecated), None, Some(Status::Deleted)]
+    );
+}
+
 #[test]
 fn limit_is_noted_with_the_time_at_which_it_was_first_reached() {
     let store = Store::ephemeral(NOW).expect("a store");

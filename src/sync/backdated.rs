@@ -35,7 +35,7 @@ pub struct BackdatedRun {
 
 /// Returns the date before which new content is backdated, if a run was accepted before.
 #[must_use]
-pub fn backdated_before(watermark: Option<Timestamp>) -> Option<Timestamp> {
+pub(super) fn backdated_before(watermark: Option<Timestamp>) -> Option<Timestamp> {
     watermark.map(|watermark| watermark.minus(GRACE))
 }
 

@@ -11,12 +11,14 @@
 //! changes behind a moving cursor is newer than that, so the next incremental sync reads it again.
 
 mod absence;
+mod acceptance;
 mod backdated;
 mod change;
 mod change_set;
 mod clocks;
 mod epoch;
 mod files;
+mod over_time;
 mod page;
 mod pagination;
 mod recent;
@@ -28,7 +30,7 @@ mod safety_limits;
 mod source;
 
 pub use absence::{Absence, Miss};
-pub use backdated::{Backdated, BackdatedRun, backdated_before};
+pub use backdated::{Backdated, BackdatedRun};
 pub use change::{Change, Kind, NameSize, OVER_LIMIT, Row, Tally, change};
 pub use change_set::{
     ChangeOnHold, ChangeSet, DecisionRecord, DecisionRequest, Effect, HoldDecision, HoldHistory,

@@ -34,8 +34,8 @@ pub enum PageError {
     )]
     Cursor,
     #[error(
-        "a page of {rows} rows, as many as were asked for, without `nextCursor` and with `{}` in its `metadata`: the \
-         list may go on in a way that is not known here",
+        "a page of {rows} rows without `nextCursor` and with `{}` in its `metadata`: the list may go on in a way that is \
+         not known here",
         Escaped(member)
     )]
     UnknownEnd { rows: usize, member: String },
@@ -82,15 +82,20 @@ impl<'a> RawPage<'a> {
     }
 
     /// Checks that a page without a cursor is the last one, of `limit` rows at most and with `rows_read` before its end.
-    /// A full page may have its cursor under another name.
+    /// It may have its cursor under another name. A page that is not full may do so too, since a registry may have a
+    /// limit of its own; there, only names that speak of more rows count. A total may be that of a list without
+    /// `updated_since`, which `is_whole` excludes.
     ///
     /// # Errors
     /// [`PageError::UnknownEnd`] with the member that may say that the list goes on.
-    pub fn check_end(&self, limit: u32, rows_read: u64) -> Result<(), PageError> {
-        if self.next_cursor.is_some() || self.rows.len() < limit as usize {
+    pub fn check_end(&self, limit: u32, rows_read: u64, is_whole: bool) -> Result<(), PageError> {
+        if self.next_cursor.is_some() {
             return Ok(());
         }
-        let more = self.others.iter().find(|(_, value)| may_mean_more(value.get(), rows_read));
+        let is_full = self.rows.len() >= limit as usize;
+        let more = self.others.iter().find(|(member, value)| {
+            (is_full || suggests_more(member, is_whole)) && may_mean_more(value.get(), rows_read)
+        });
         more.map_or(Ok(()), |(member, _)| {
             let member = member.chars().take(EXCERPT_CHARACTERS).collect();
             Err(PageError::UnknownEnd { rows: self.rows.len(), member })
@@ -111,6 +116,13 @@ impl<'a> RawPage<'a> {
             serde_json::from_slice(body).map_err(|error| page_error(body, &error))?;
         Ok(Self { rows: servers, next_cursor: None, others: BTreeMap::new() })
     }
+}
+
+/// Returns true if the name of an unknown member speaks of rows that follow, or of all rows.
+fn suggests_more(member: &str, is_whole: bool) -> bool {
+    let member = member.to_ascii_lowercase();
+    ["cursor", "next", "more"].iter().any(|word| member.contains(word))
+        || (is_whole && ["total", "count"].iter().any(|word| member.contains(word)))
 }
 
 /// Returns true if the value of an unknown member may be a cursor, a flag, or a count beyond what was read.
@@ -200,17 +212,36 @@ mod tests {
     ) {
         let body = format!(r#"{{"servers":[{{}},{{}}],"metadata":{metadata}}}"#);
         let page = RawPage::read(body.as_bytes()).expect("a page");
-        let error = page.check_end(2, 12).err().map(|error| error.to_string());
+        let error = page.check_end(2, 12, true).err().map(|error| error.to_string());
         match refused {
             None => assert_eq!(error, None),
             Some(member) => {
                 assert!(error.as_deref().is_some_and(|text| text.contains(member)), "{error:?}");
             }
         }
-        assert_eq!(page.check_end(3, 12), Ok(()), "a page that is not full is the last");
         let metadata = format!(r#"{{"nextCursor":"a",{}"#, &metadata[1..]).replace(",}", "}");
         let body = format!(r#"{{"servers":[{{}},{{}}],"metadata":{metadata}}}"#);
-        assert_eq!(RawPage::read(body.as_bytes()).expect("a page").check_end(2, 12), Ok(()));
+        assert_eq!(RawPage::read(body.as_bytes()).expect("a page").check_end(2, 12, true), Ok(()));
+    }
+
+    /// A registry may have a smaller limit than the one that it was asked for.
+    #[rstest::rstest]
+    #[case(r#"{"next_cursor":"a"}"#, true, true)]
+    #[case(r#"{"hasMore":true}"#, true, true)]
+    #[case(r#"{"totalCount":13}"#, false, true)]
+    #[case(r#"{"total":12,"hasMore":false,"next_cursor":"","nextPage":null}"#, false, false)]
+    #[case(r#"{"total":121}"#, false, true)]
+    #[case(r#"{"limit":100,"pageSize":30,"version":"v1"}"#, false, false)]
+    fn short_page_that_suggests_more_rows_is_not_the_last(
+        #[case] metadata: &str,
+        #[case] of_changes: bool,
+        #[case] of_all: bool,
+    ) {
+        let body = format!(r#"{{"servers":[{{}},{{}}],"metadata":{metadata}}}"#);
+        let page = RawPage::read(body.as_bytes()).expect("a page");
+        let refuses = |is_whole| page.check_end(3, 12, is_whole).is_err();
+        assert_eq!(refuses(true), of_all, "a full sync");
+        assert_eq!(refuses(false), of_changes, "changes only");
     }
 
     #[test]

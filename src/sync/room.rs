@@ -55,6 +55,22 @@ pub struct OutOfRoom {
 }
 
 impl OutOfRoom {
+    /// Returns true if the limit was changed, or a sixteenth of it became free, since it left content out.
+    #[must_use]
+    pub fn is_lifted(&self, found: u64, allowed: u64) -> bool {
+        let is_wider = |before: u64, now: u64| match self.limit {
+            RoomLimit::Disk => now < before,
+            _ => now > before,
+        };
+        let room = |found: u64, allowed: u64| match self.limit {
+            RoomLimit::Disk => found.saturating_sub(allowed),
+            _ => allowed.saturating_sub(found),
+        };
+        let before = room(self.found, self.allowed);
+        is_wider(self.allowed, allowed)
+            || room(found, allowed) > before.saturating_add(self.allowed / 16)
+    }
+
     /// Returns the bytes that were found, in words.
     #[must_use]
     pub fn found(&self) -> String {
@@ -83,6 +99,27 @@ impl OutOfRoom {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[rstest::rstest]
+    #[case::same(RoomLimit::Upstream, 1_600, 1_600, false)]
+    #[case::little_was_deleted(RoomLimit::Upstream, 1_500, 1_600, false)]
+    #[case::much_was_deleted(RoomLimit::Upstream, 1_499, 1_600, true)]
+    #[case::raised(RoomLimit::All, 1_600, 1_700, true)]
+    #[case::lowered(RoomLimit::All, 1_600, 1_500, false)]
+    #[case::disk_with_a_little_room(RoomLimit::Disk, 1_700, 1_600, false)]
+    #[case::disk_with_room(RoomLimit::Disk, 1_701, 1_600, true)]
+    #[case::disk_with_another_limit(RoomLimit::Disk, 1_600, 0, true)]
+    #[case::disk_with_a_stricter_limit(RoomLimit::Disk, 1_600, 2_000, false)]
+    fn limit_is_lifted_by_a_setting_or_by_room(
+        #[case] limit: RoomLimit,
+        #[case] found: u64,
+        #[case] allowed: u64,
+        #[case] wanted: bool,
+    ) {
+        let since = Timestamp::MIN;
+        let reached = OutOfRoom { limit, since, found: 1_600, allowed: 1_600 };
+        assert_eq!(reached.is_lifted(found, allowed), wanted);
+    }
 
     #[test]
     fn limit_is_named_with_its_setting_and_what_was_found() {

@@ -7,7 +7,7 @@ use super::backdated::{Backdated, BackdatedRun, remember};
 use super::recent::RecentChanges;
 use super::refused::{Refused, is_definite_refusal};
 use super::room::OutOfRoom;
-use super::source::FetchFailure;
+use super::source::{FetchFailure, FetchedPage};
 use super::{ChangeSet, Epoch, EpochState, Tally};
 use crate::model::{FailureClass, Status, Timestamp};
 
@@ -34,7 +34,7 @@ pub struct UpstreamState {
     pub first_full_sync: Option<Timestamp>,
     /// When a full sync was last accepted; until the first, batches are accepted as they come.
     pub last_full_sync: Option<Timestamp>,
-    /// When a full sync last ended, accepted or put on hold as a whole.
+    /// When a full sync last ended without being accepted completely: put on hold as a whole, or beyond a limit.
     #[serde(default)]
     pub last_full_run: Option<Timestamp>,
     pub last_failure: Option<Failure>,
@@ -60,6 +60,10 @@ pub struct UpstreamState {
     /// Names with more versions or bytes than are kept, as of the last full sync.
     #[serde(default)]
     pub over_limit: BTreeSet<String>,
+    /// Namespaces of which rows found no room in quarantine, as of the last full sync: names there may belong to the
+    /// upstream though no row says so.
+    #[serde(default)]
+    pub crowded: BTreeSet<String>,
     /// The runs of the last 30 days that brought backdated content, oldest first.
     #[serde(default)]
     pub backdated: Vec<BackdatedRun>,
@@ -75,7 +79,7 @@ pub struct UpstreamState {
     /// The bytes of its rows, changed in the commits that change the rows; `None` in a state of an earlier release.
     #[serde(default)]
     pub bytes: Option<u64>,
-    /// The limit that left out content of the last run.
+    /// The limit that left content out since the last full sync that stored everything.
     #[serde(default)]
     pub out_of_room: Option<OutOfRoom>,
     /// The unfinished run; after a restart it resumes from its cursor.
@@ -137,10 +141,16 @@ pub struct SyncRun {
     /// Names with more versions or bytes than are kept.
     #[serde(default)]
     pub over_limit: BTreeSet<String>,
+    /// Namespaces of which rows found no room in quarantine.
+    #[serde(default)]
+    pub crowded: BTreeSet<String>,
+    /// The limit of the quarantine, if it left rows out. They were seen, so that the run counts as any other.
+    #[serde(default)]
+    pub quarantine_full: Option<OutOfRoom>,
     /// True if the last page was read, so that only acceptance is left.
     #[serde(default)]
     pub all_read: bool,
-    /// True if new content was left out, since there was no room for it: the run counts for deletions only.
+    /// True if new content was left out, since there was no room for it.
     #[serde(default)]
     pub left_out: bool,
     /// True if a part of the upstream could not be read: the run counts no absence.
@@ -205,19 +215,6 @@ impl UpstreamState {
         }
     }
 
-    /// Returns the state after a run with changes on hold. The watermark stays, so that these rows are
-    /// read again; with all of the run on hold, nothing was accepted.
-    #[must_use]
-    pub fn partly_accepted(&self, accepted: Self, all_on_hold: bool) -> Self {
-        let last_full_run = accepted.last_full_sync.max(accepted.last_full_run);
-        if all_on_hold {
-            let epoch = accepted.epoch;
-            Self { last_full_run, epoch, last_failure: None, run: None, ..self.clone() }
-        } else {
-            Self { watermark: self.watermark, ..accepted }
-        }
-    }
-
     /// Makes a released older state of the upstream the current one; `newest` is its newest update. A state that is older
     /// still is none that the person saw.
     pub fn release_rewind(&mut self, newest: Option<Timestamp>) {
@@ -245,88 +242,22 @@ impl UpstreamState {
         self.recent.keep_decisions(&stored.recent);
     }
 
-    /// Returns the state after a run without its new content: what it had to bring is still to come.
-    #[must_use]
-    pub fn without_content(&self, accepted: Self) -> Self {
-        Self {
-            watermark: self.watermark,
-            last_success: self.last_success,
-            last_full_sync: self.last_full_sync,
-            newest_updated_at: self.newest_updated_at,
-            newest_of_full_sync: self.newest_of_full_sync,
-            epoch: self.epoch.clone(),
-            ..accepted
-        }
-    }
-
     /// Remembers the backdated content of a run that is accepted now.
     pub fn remember_backdated(&mut self, found: Vec<Backdated>, now: Timestamp) {
         remember(&mut self.backdated, found, now);
     }
 
-    /// Returns true if rows are accepted batch by batch, and not staged until the run has ended.
+    /// Returns true if rows are accepted batch by batch, and not staged until the run has ended: in the first full sync,
+    /// whatever it left out.
     #[must_use]
     pub const fn accepts_batches(&self) -> bool {
-        self.last_full_sync.is_none()
+        self.last_full_sync.is_none() && self.last_full_run.is_none()
     }
 
-    /// Returns the state after `run` was accepted.
+    /// Returns true if everything that the upstream lists was stored once, and nothing was left out since.
     #[must_use]
-    pub fn accepted(&self, run: &SyncRun, now: Timestamp, overlap: Duration) -> Self {
-        let start = run.upstream_time.or(self.newest_updated_at).map(|at| at.minus(overlap));
-        let watermark = match run.kind {
-            // A full sync has seen every row, so it corrects a watermark from a wrong clock.
-            SyncKind::Full => start,
-            // It asked for what came after a time that upstream has not reached: a clock was wrong, and a full sync follows.
-            SyncKind::Incremental { since } if run.upstream_time.is_some_and(|at| at < since) => {
-                None
-            }
-            SyncKind::Incremental { .. } => self.watermark.max(start),
-        };
-        Self {
-            url: self.url.clone(),
-            internal: self.internal,
-            epoch: match run.kind {
-                SyncKind::Full => self.epoch.after_full(run.begun, run.epoch.as_ref(), now),
-                SyncKind::Incremental { .. } => self.epoch.after_incremental(run.epoch.as_ref()),
-            },
-            clock_ahead: run.clock_ahead,
-            from_future: run.from_future,
-            over_limit: match run.kind {
-                SyncKind::Full => run.over_limit.clone(),
-                SyncKind::Incremental { .. } => &self.over_limit | &run.over_limit,
-            },
-            backdated: self.backdated.clone(),
-            released_rewinds: self.released_rewinds,
-            recent: self.recent.clone(),
-            refused: match run.kind {
-                SyncKind::Full => self.refused,
-                SyncKind::Incremental { .. } => None,
-            },
-            on_hold: self.on_hold.clone(),
-            bytes: self.bytes,
-            out_of_room: None,
-            first_attempt: self.first_attempt,
-            last_attempt: self.last_attempt,
-            last_success: Some(now),
-            first_full_sync: self.first_full_sync.or(match run.kind {
-                SyncKind::Full => Some(now),
-                SyncKind::Incremental { .. } => None,
-            }),
-            last_full_sync: match run.kind {
-                SyncKind::Full => Some(now),
-                SyncKind::Incremental { .. } => self.last_full_sync,
-            },
-            last_full_run: self.last_full_run,
-            last_failure: None,
-            watermark,
-            newest_updated_at: self.newest_updated_at.max(run.newest_updated_at),
-            newest_of_full_sync: match run.kind {
-                SyncKind::Full => run.newest_not_deleted.or(self.newest_of_full_sync),
-                SyncKind::Incremental { .. } => self.newest_of_full_sync,
-            },
-            run: None,
-        }
+    pub const fn is_synchronised(&self) -> bool {
+        self.last_full_sync.is_some() && self.out_of_room.is_none()
     }
 }
 
@@ -344,6 +275,8 @@ impl SyncRun {
             newest_updated_at: None,
             newest_not_deleted: None,
             over_limit: BTreeSet::new(),
+            crowded: BTreeSet::new(),
+            quarantine_full: None,
             all_read: false,
             left_out: false,
             is_partial: false,
@@ -372,12 +305,13 @@ impl SyncRun {
         }
     }
 
-    /// Records upstream's time at a page, which arrived at `now`. Call it before the page is counted.
-    pub fn saw_page(&mut self, date: Option<Timestamp>, now: Timestamp) {
-        self.page_time = date;
+    /// Records the upstream's time of a page, which arrived at `now`. Call it before the page is counted.
+    pub fn saw_page(&mut self, page: &FetchedPage, now: Timestamp) {
+        self.page_time = page.listed_at();
         if self.pages == 0 {
-            self.upstream_time = date;
-            self.clock_ahead = date.map(|date| (date.as_micros() - now.as_micros()) / 1_000_000);
+            self.upstream_time = page.listed_at();
+            let ahead = |date: Timestamp| (date.as_micros() - now.as_micros()) / 1_000_000;
+            self.clock_ahead = page.present().map(ahead);
         }
     }
 
@@ -401,6 +335,7 @@ impl SyncRun {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::RoomLimit;
 
     const DAY: Duration = Duration::from_secs(86_400);
     const OVERLAP: Duration = Duration::from_secs(600);
@@ -413,6 +348,74 @@ mod tests {
         let mut run = SyncRun::new(kind, at("2026-06-01T00:00:00Z"));
         run.upstream_time = date.map(at);
         state.accepted(&run, at("2026-06-01T01:00:00Z"), OVERLAP)
+    }
+
+    fn page(date: &str, age: u64) -> FetchedPage {
+        FetchedPage {
+            body: bytes::Bytes::new(),
+            date: Some(at(date)),
+            age: Duration::from_secs(age),
+            epoch: None,
+            resync: false,
+            is_partial: false,
+        }
+    }
+
+    fn limit(since: &str) -> OutOfRoom {
+        OutOfRoom { limit: RoomLimit::Upstream, since: at(since), found: 9, allowed: 9 }
+    }
+
+    /// A cache answers with its own `Date`, and with the time that the page spent there.
+    #[test]
+    fn page_of_a_cache_is_as_old_as_its_age_says() {
+        let now = at("2026-06-01T02:00:00Z");
+        let mut run = SyncRun::new(SyncKind::Full, now);
+        run.saw_page(&page("2026-06-01T02:00:00Z", 3_600), now);
+        assert_eq!((run.upstream_time, run.clock_ahead), (Some(at("2026-06-01T01:00:00Z")), None));
+        run.saw_update(at("2026-06-01T01:30:00Z"), Status::Active);
+        assert_eq!(run.from_future, 1, "the page cannot know of it");
+        let state = UpstreamState::default().accepted(&run, now, OVERLAP);
+        assert_eq!(state.watermark, Some(at("2026-06-01T00:50:00Z")), "changes since are not lost");
+        run = SyncRun::new(SyncKind::Full, now);
+        run.saw_page(&page("2026-06-01T02:00:05Z", 30), now);
+        assert_eq!(run.clock_ahead, Some(5));
+    }
+
+    #[test]
+    fn first_sync_beyond_a_limit_has_not_ended_and_later_runs_are_judged_all_the_same() {
+        let new = UpstreamState::default();
+        let whole = accepted(SyncKind::Full, Some("2026-06-01T00:00:00Z"), &new);
+        let state = new.without_content(whole, Some(limit("2026-06-01T00:30:00Z")));
+        assert_eq!((state.first_full_sync, state.last_full_sync), (None, None));
+        assert!(!state.accepts_batches() && !state.is_synchronised());
+        assert_eq!(state.backdated_before(), None);
+        let soon = at("2026-06-01T01:05:00Z");
+        let incremental = state.next_run(soon, false, DAY).kind;
+        assert!(matches!(incremental, SyncKind::Incremental { .. }), "no full sync each time");
+        let later = accepted(incremental, Some("2026-06-01T01:00:00Z"), &state);
+        assert_eq!(later.out_of_room, state.out_of_room, "it does not bring what was left out");
+        let whole = accepted(SyncKind::Full, Some("2026-06-02T00:00:00Z"), &later);
+        assert!(whole.is_synchronised() && whole.first_full_sync.is_some());
+    }
+
+    #[test]
+    fn run_beyond_a_limit_counts_as_any_other_but_for_what_is_still_to_come() {
+        let full =
+            accepted(SyncKind::Full, Some("2026-05-30T00:00:00Z"), &UpstreamState::default());
+        let before = UpstreamState { last_full_sync: Some(at("2026-05-30T00:00:00Z")), ..full };
+        let due = before.next_run(at("2026-06-01T01:00:00Z"), false, DAY);
+        assert_eq!(due.kind, SyncKind::Full);
+        let whole = accepted(SyncKind::Full, Some("2026-06-01T00:00:00Z"), &before);
+        let state = before.without_content(whole, Some(limit("2026-06-01T00:30:00Z")));
+        assert_eq!(state.watermark, Some(at("2026-05-31T23:50:00Z")));
+        assert_eq!(state.last_full_sync, before.last_full_sync);
+        assert!(!state.is_synchronised(), "names that were left out belong to no other upstream");
+        let next = state.next_run(at("2026-06-01T02:00:00Z"), false, DAY).kind;
+        assert!(matches!(next, SyncKind::Incremental { .. }), "{next:?}");
+        let tomorrow = state.next_run(at("2026-06-02T01:00:00Z"), false, DAY).kind;
+        assert_eq!(tomorrow, SyncKind::Full);
+        let months_later = UpstreamState { watermark: Some(at("2026-09-01T00:00:00Z")), ..state };
+        assert_eq!(months_later.backdated_before(), Some(at("2026-05-31T23:30:00Z")));
     }
 
     #[test]
@@ -450,9 +453,9 @@ mod tests {
     #[test]
     fn row_that_is_newer_than_the_first_page_is_not_of_the_future() {
         let mut run = SyncRun::new(SyncKind::Full, at("2026-06-01T00:00:00Z"));
-        run.saw_page(Some(at("2026-06-01T00:00:00Z")), at("2026-06-01T00:00:00Z"));
+        run.saw_page(&page("2026-06-01T00:00:00Z", 0), at("2026-06-01T00:00:00Z"));
         run.pages = 1;
-        run.saw_page(Some(at("2026-06-01T00:00:30Z")), at("2026-06-01T00:00:30Z"));
+        run.saw_page(&page("2026-06-01T00:00:30Z", 0), at("2026-06-01T00:00:30Z"));
         run.saw_update(at("2026-06-01T00:00:29Z"), Status::Active);
         assert_eq!((run.from_future, run.newest_updated_at), (0, Some(at("2026-06-01T00:00:29Z"))));
         assert_eq!(run.upstream_time, Some(at("2026-06-01T00:00:00Z")));

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::recent::{ChangeKind, NAMESPACE_CAP, NamesBefore, RecentChanges, WINDOWS};
+use super::recent::{NAMESPACE_CAP, NamesBefore, RecentChanges};
 use crate::model::{Name, Timestamp};
 
 /// The bounds, with the reason for each default.
@@ -71,12 +71,12 @@ impl SafetyLimits {
 }
 
 /// Up to this many names, no share is exceeded.
-const FLOOR_NAMES: u64 = 20;
+pub(super) const FLOOR_NAMES: u64 = 20;
 /// Up to this many deleted names, no share of deletions is exceeded.
-const FLOOR_DELETED: u64 = 4;
+pub(super) const FLOOR_DELETED: u64 = 4;
 const FLOOR_ROWS: u64 = 100;
 /// Up to this many new names, no share of growth is exceeded.
-const FLOOR_GROWTH: u64 = 100;
+pub(super) const FLOOR_GROWTH: u64 = 100;
 
 /// The changes that a run would make to what is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +125,10 @@ impl Names {
         self.0.values().flatten()
     }
 
+    fn len(&self) -> u64 {
+        self.0.values().map(|names| names.len() as u64).sum()
+    }
+
     /// Returns the number of names, counting at most the cap for each namespace.
     fn weight(&self) -> u64 {
         self.0.values().map(|names| (names.len() as u64).min(NAMESPACE_CAP)).sum()
@@ -161,6 +165,12 @@ impl SafetyLimit {
     #[must_use]
     pub const fn holds_all(&self) -> bool {
         matches!(self, Self::Shrink | Self::Rewind)
+    }
+
+    /// Returns true if it limits what is new.
+    #[must_use]
+    pub const fn is_growth(&self) -> bool {
+        matches!(self, Self::Growth | Self::NameGrowth(_) | Self::NamespaceGrowth(_))
     }
 }
 
@@ -205,17 +215,6 @@ pub fn judge(facts: &RunFacts, safety_limits: &SafetyLimits) -> Vec<ExceededLimi
     exceeded
 }
 
-/// A share of all names, or of the served ones, that may change over time.
-struct Share {
-    kind: ChangeKind,
-    limit: SafetyLimit,
-    /// Of the window of a day.
-    percent: u64,
-    /// Up to this many names, it is not exceeded.
-    floor: u64,
-    what: &'static str,
-}
-
 fn share(
     what: &str,
     limit: SafetyLimit,
@@ -256,79 +255,8 @@ impl RunFacts {
     /// Returns the number of names before the run.
     #[must_use]
     pub fn before(&self) -> NamesBefore {
-        NamesBefore { all: self.names.weight(), served: self.served }
-    }
-
-    /// Returns the number of served names that the run may delete: of those limits over time, the one that leaves least.
-    #[must_use]
-    pub fn deletions_left(&self, safety_limits: &SafetyLimits) -> u64 {
-        let left = WINDOWS.iter().map(|(window, times, _)| {
-            let none = std::iter::empty();
-            let (spent, start) =
-                self.recent.count(ChangeKind::Deleted, *window, self.now, self.before(), none);
-            (safety_limits.deletions_of(start.served) * times).saturating_sub(spent)
-        });
-        left.fold(safety_limits.deletions_of(self.served), u64::min)
-    }
-
-    /// Returns the limits that the run exceeds together with earlier ones. A kind of which it changes nothing counts not.
-    fn over_time(&self, safety_limits: &SafetyLimits) -> Vec<ExceededLimit> {
-        let share = |kind, limit, percent, floor, what| Share { kind, limit, percent, floor, what };
-        let shares = [
-            share(
-                ChangeKind::Removed,
-                SafetyLimit::Removed,
-                safety_limits.removed_percent,
-                FLOOR_NAMES,
-                "went missing",
-            ),
-            share(
-                ChangeKind::Rewritten,
-                SafetyLimit::Rewritten,
-                safety_limits.rewritten_percent,
-                FLOOR_NAMES,
-                "were rewritten",
-            ),
-            share(
-                ChangeKind::Deleted,
-                SafetyLimit::Deleted,
-                safety_limits.deleted_percent,
-                FLOOR_DELETED,
-                "were deleted",
-            ),
-            share(
-                ChangeKind::Added,
-                SafetyLimit::Growth,
-                safety_limits.growth_percent,
-                FLOOR_GROWTH,
-                "are new",
-            ),
-        ];
-        shares.into_iter().filter_map(|share| self.share_over_time(&share)).collect()
-    }
-
-    fn share_over_time(&self, share: &Share) -> Option<ExceededLimit> {
-        let names: Vec<&Name> = match share.kind {
-            ChangeKind::Removed => self.removed.iter().collect(),
-            ChangeKind::Rewritten => self.rewritten.iter().collect(),
-            ChangeKind::Deleted => self.deleted.iter().collect(),
-            ChangeKind::Added => self.new_names.iter().collect(),
-        };
-        if names.is_empty() {
-            return None;
-        }
-        WINDOWS.iter().find_map(|(window, times, words)| {
-            let (recent, now, names) = (&self.recent, self.now, names.iter().copied());
-            let (changed, start) = recent.count(share.kind, *window, now, self.before(), names);
-            let is_deletion = share.kind == ChangeKind::Deleted;
-            let all = if is_deletion { start.served } else { start.all };
-            let (percent, Share { floor, what, .. }) = (share.percent * times, share);
-            (changed > *floor && changed * 100 > all * percent).then(|| ExceededLimit {
-                limit: share.limit.clone(),
-                found: format!("{changed} of {all} names {what} within {words}, this run included"),
-                allowed: format!("{percent} %, or {floor} names"),
-            })
-        })
+        let (all, weight) = (self.names.len(), self.names.weight());
+        NamesBefore { all, weight, served: self.served }
     }
 
     fn shrink(&self, safety_limits: &SafetyLimits) -> Option<ExceededLimit> {
@@ -397,6 +325,7 @@ fn grown(limit: SafetyLimit, added: u64, scope: &str, allowed: u64) -> ExceededL
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::ChangeKind;
 
     fn names(namespaces: u64, each: u64) -> Names {
         let mut names = Names::default();
@@ -453,18 +382,28 @@ mod tests {
     #[case::deleted(ChangeKind::Deleted, 8, Some((2, "24 of 100 names were deleted within 24 hours, this run included; allowed: 20 %, or 4 names")))]
     #[case::added(ChangeKind::Added, 90, Some((2, "270 of 1000 names are new within 24 hours, this run included; allowed: 20 %, or 100 names")))]
     #[case::few(ChangeKind::Removed, 2, None)]
+    #[case::deleted_of_one_namespace(ChangeKind::Deleted, -8, Some((2, "24 of 100 names were deleted within 24 hours, this run included; allowed: 20 %, or 4 names")))]
+    #[case::added_to_one_namespace(ChangeKind::Added, -90, Some((2, "270 of 1000 names are new within 24 hours, this run included; allowed: 20 %, or 100 names")))]
+    #[case::many_added_to_one_namespace(ChangeKind::Added, -1_500, Some((1, "3000 new names of `one.x` within 24 hours, this run included; allowed: 2000")))]
     fn many_small_runs_exceed_the_limit_of_a_day_together(
         #[case] kind: ChangeKind,
-        #[case] each: u64,
+        // Below zero, those of one namespace.
+        #[case] each: i64,
         #[case] wanted: Option<(u64, &str)>,
     ) {
+        let all = names(if each < -1_000 { 100_000 } else { 1_000 }, 1);
         let mut recent = RecentChanges::default();
         let mut found = None;
         for run in 0..8 {
             let now = NOW.plus(Duration::from_secs(3600 * run));
-            let changed = |index: u64| Name::parse(&format!("r{run}i{index}.x/l")).expect("a name");
-            let changed: Vec<Name> = (0..each).map(changed).collect();
-            let mut facts = RunFacts { recent: recent.clone(), now, ..facts() };
+            let changed = |index: u64| {
+                let own = format!("r{run}i{index}");
+                let text = if each < 0 { format!("one.x/{own}") } else { format!("{own}.x/l") };
+                Name::parse(&text).expect("a name")
+            };
+            let changed: Vec<Name> = (0..each.unsigned_abs()).map(changed).collect();
+            let names = all.clone();
+            let mut facts = RunFacts { recent: recent.clone(), now, names, ..facts() };
             match kind {
                 ChangeKind::Removed => changed.iter().for_each(|name| facts.removed.add(name)),
                 ChangeKind::Rewritten => changed.iter().for_each(|name| facts.rewritten.add(name)),

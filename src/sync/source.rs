@@ -51,6 +51,12 @@ pub struct FetchedPage {
 const FRESH: Duration = Duration::from_mins(1);
 
 impl FetchedPage {
+    /// Returns the upstream's time when the page was listed: some caches answer with their own `Date`.
+    #[must_use]
+    pub fn listed_at(&self) -> Option<Timestamp> {
+        self.date.map(|date| date.minus(self.age))
+    }
+
     /// Returns the time of the upstream's clock now, if the page says it.
     #[must_use]
     pub fn present(&self) -> Option<Timestamp> {

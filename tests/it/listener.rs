@@ -68,10 +68,28 @@ async fn tls_is_served_and_a_renewed_certificate_is_loaded() {
     })
     .await;
     assert_eq!(asked(&first).await, Some(200));
+    let is_raised = async |wanted: bool| {
+        let shown = place.print(&["alerts"]);
+        (shown.contains("files-unread") == wanted).then_some(())
+    };
+    eventually("an alert", async || is_raised(true).await).await;
     place.write("tls/key.pem", &second_key);
     eventually("the new one is used", async || (asked(&second).await == Some(200)).then_some(()))
         .await;
     assert_eq!(asked(&first).await, None, "the old certificate is not presented");
+    eventually("the alert is resolved", async || is_raised(false).await).await;
+    // Files with the times of the earlier ones, as a copy of them may have.
+    let (third, third_key) = certificate();
+    for (file, text) in [("tls/cert.pem", &third), ("tls/key.pem", &third_key)] {
+        let (path, new) = (place.path().join(file), place.path().join(format!("{file}.new")));
+        let changed = std::fs::metadata(&path).and_then(|found| found.modified()).expect("a time");
+        place.write(&format!("{file}.new"), text);
+        let written = std::fs::File::options().write(true).open(&new).expect("a file");
+        written.set_modified(changed).expect("a time");
+        std::fs::rename(new, path).expect("replaced");
+    }
+    eventually("the third is used", async || (asked(&third).await == Some(200)).then_some(()))
+        .await;
 }
 
 /// C15.

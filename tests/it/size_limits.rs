@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use vidimus::daemon::{RunOptions, SyncFailure};
-use vidimus::model::Timestamp;
+use vidimus::model::{Name, Timestamp};
 use vidimus::store::{Store, StoreError};
-use vidimus::sync::RoomLimit;
+use vidimus::sync::{RoomLimit, SafetyLimits, SyncKind, UpstreamState};
 
 use crate::support::daemon::{Daemon, Workplace};
 use crate::support::registry::{Row, now};
@@ -117,6 +117,113 @@ async fn limit_on_all_upstreams_keeps_a_first_sync_from_being_complete() {
     assert_eq!(place.json(&["status", "--json"])["upstreams"][0]["rows"], 1);
 }
 
+fn state_of(store: &Store) -> UpstreamState {
+    store.snapshot().and_then(|now| now.upstream("official")).expect("read")
+}
+
+/// A first sync that a limit stops has not ended: its content counts by its own date when there is room.
+#[tokio::test]
+async fn rest_of_a_first_sync_counts_by_its_own_date_and_is_no_growth() {
+    let store = Arc::new(Store::ephemeral(Timestamp::MIN).expect("a store"));
+    let source = Source::default();
+    for number in 0..300 {
+        let row = Row::new(&format!("com.a{number}/tool"), "1.0.0");
+        source.lock().rows.insert(row.key(), row);
+    }
+    source.lock().now = 10;
+    let limits = SafetyLimits::default();
+    let options = RunOptions { page_size: 100, safety_limits: limits, ..options() };
+    let small = RunOptions { max_size: 20_000, ..options.clone() };
+    let stopped = perform(&store, &source, &small, minute(0)).await;
+    assert!(matches!(stopped, Err(SyncFailure::Store(StoreError::NoRoom(_)))), "{stopped:?}");
+    let some = store.snapshot().and_then(|now| now.count("official")).expect("read").0;
+    assert!((1..100).contains(&some), "{some}");
+    let state = state_of(&store);
+    assert_eq!((state.first_full_sync, state.last_full_sync), (None, None));
+    // Without room, no full sync follows each time.
+    let report = perform(&store, &source, &small, minute(5)).await.expect("changes are read");
+    assert_ne!(report.kind, SyncKind::Full);
+    assert!(state_of(&store).out_of_room.is_some());
+    let report = perform(&store, &source, &options, minute(10)).await.expect("accepted");
+    assert_eq!((report.kind, report.on_hold), (SyncKind::Full, Vec::new()));
+    let snapshot = store.snapshot().expect("a snapshot");
+    for number in 0..300 {
+        let name = format!("com.a{number}/tool");
+        let head = snapshot.head("official", &name, "1.0.0").expect("read").expect("stored");
+        assert_eq!(head.counts_from(), head.published_at, "{name}");
+    }
+    let state = state_of(&store);
+    assert!(state.is_synchronised() && state.backdated.is_empty(), "{state:?}");
+}
+
+/// An upstream that stays beyond a limit from its first day is judged as any other.
+#[tokio::test]
+async fn upstream_that_never_finished_its_first_sync_cannot_withdraw_everything_at_once() {
+    let store = Arc::new(Store::ephemeral(Timestamp::MIN).expect("a store"));
+    let source = Source::default();
+    for number in 0..300 {
+        let row = Row::new(&format!("com.a{number}/tool"), "1.0.0");
+        source.lock().rows.insert(row.key(), row);
+    }
+    let limits = SafetyLimits::default();
+    let small = RunOptions { max_size: 20_000, full: true, safety_limits: limits, ..options() };
+    perform(&store, &source, &small, minute(0)).await.expect_err("content is left out");
+    source.lock().rows.clear();
+    let report = perform(&store, &source, &small, minute(5)).await.expect("a run");
+    assert!(report.on_hold.iter().any(|found| found.contains("rows where")), "{report:?}");
+}
+
+/// What a limit leaves out was seen, and what was not seen is absent.
+#[tokio::test]
+async fn entry_that_an_upstream_beyond_its_limit_drops_is_hidden_as_missing() {
+    let store = Arc::new(Store::ephemeral(Timestamp::MIN).expect("a store"));
+    let source = Source::default();
+    let put =
+        |name: &str| source.lock().rows.insert((name.into(), "1".into()), Row::new(name, "1"));
+    (put("com.a/gone"), put("com.a/kept"));
+    let room = RunOptions { full: true, ..options() };
+    perform(&store, &source, &room, minute(0)).await.expect("accepted");
+    source.lock().rows.remove(&("com.a/gone".into(), "1".into()));
+    put("com.a/new");
+    let none = RunOptions { max_size: 1, ..room };
+    for run in 1..4 {
+        perform(&store, &source, &none, minute(run)).await.expect_err("content is left out");
+    }
+    let snapshot = store.snapshot().expect("a snapshot");
+    let missing =
+        |name| snapshot.head("official", name, "1").expect("read").map(|head| head.missing);
+    assert_eq!(
+        ["com.a/gone", "com.a/kept", "com.a/new"].map(missing),
+        [Some(true), Some(false), None]
+    );
+}
+
+/// One publisher cannot keep an upstream from being known completely.
+#[tokio::test]
+async fn bad_rows_of_one_publisher_leave_the_quarantine_to_others_and_stop_nothing() {
+    let store = Arc::new(Store::ephemeral(Timestamp::MIN).expect("a store"));
+    let source = Source::default();
+    let bad = |name: &str, version: &str| {
+        let item =
+            format!(r#"{{"server":{{"name":"{name}","version":"{version}"}},"_meta":{{}}}}"#);
+        let row = Row::raw(name, version, &item);
+        source.lock().rows.insert(row.key(), row);
+    };
+    (0..150).for_each(|version| bad("com.bad/many", &version.to_string()));
+    (0..1_100).for_each(|name| bad(&format!("com.bad/n{name}"), "1"));
+    bad("com.other/tool", "1");
+    let options = RunOptions { full: true, page_size: 500, ..options() };
+    perform(&store, &source, &options, minute(0)).await.expect("accepted");
+    let snapshot = store.snapshot().expect("a snapshot");
+    assert_eq!(snapshot.count("official").expect("read"), (0, 1_001));
+    let other = Name::parse("com.other/tool").expect("a name");
+    assert!(snapshot.has_quarantined(&other).expect("read"));
+    let state = state_of(&store);
+    assert!(state.is_synchronised() && state.watermark.is_some(), "{state:?}");
+    assert_eq!(Vec::from_iter(&state.over_limit), ["com.bad/many"]);
+    assert_eq!(Vec::from_iter(&state.crowded), ["com.bad"]);
+}
+
 /// P97: rows that are no entries fill the quarantine, first in the first sync and then in a later one.
 #[tokio::test]
 async fn rows_beyond_the_limit_of_the_quarantine_are_left_out_and_deletions_are_applied() {
@@ -132,22 +239,23 @@ async fn rows_beyond_the_limit_of_the_quarantine_are_left_out_and_deletions_are_
     (0..4).for_each(bad);
     let few = RunOptions { full: true, max_quarantined: 3, ..options() };
     let sync = async |options: &RunOptions| perform(&store, &source, options, minute(0)).await;
-    let limit = |ended: Result<_, SyncFailure>| match ended {
-        Err(SyncFailure::Store(StoreError::NoRoom(reached))) => (reached.limit, reached.found),
-        ended => panic!("{ended:?}"),
-    };
+    let limit = || state_of(&store).out_of_room.map(|reached| (reached.limit, reached.found));
     let count = || store.snapshot().and_then(|now| now.count("official")).expect("read");
-    assert_eq!(limit(sync(&few).await), (RoomLimit::Quarantine, 3));
+    sync(&few).await.expect("accepted");
+    assert_eq!(limit(), Some((RoomLimit::Quarantine, 3)));
+    assert!(state_of(&store).last_full_sync.is_some(), "the rows were seen");
+    assert!(!state_of(&store).is_synchronised(), "the name of the fourth is not known");
     assert_eq!(count(), (1, 3), "entries and rows in quarantine");
     let enough = RunOptions { full: true, max_quarantined: 4, ..options() };
     sync(&enough).await.expect("accepted");
-    assert_eq!(count(), (1, 4));
+    assert_eq!((count(), limit()), ((1, 4), None));
     // The same rows again are no more of them.
     sync(&enough).await.expect("accepted");
     bad(4);
     put(Row::new("com.z/one", "1.0.0").status("deleted", "2026-01-02T00:00:00Z"));
     put(Row::new("com.z/two", "1.0.0"));
-    assert_eq!(limit(sync(&enough).await), (RoomLimit::Quarantine, 4));
+    sync(&enough).await.expect("accepted");
+    assert_eq!(limit(), Some((RoomLimit::Quarantine, 4)));
     let snapshot = store.snapshot().expect("a snapshot");
     let head = snapshot.head("official", "com.z/one", "1.0.0").expect("read").expect("kept");
     assert_eq!(head.status.to_string(), "deleted");

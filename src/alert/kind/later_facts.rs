@@ -48,7 +48,8 @@ pub(super) const LATER_FACTS: [Facts; 40] = [
     Facts {
         kind: AlertKind::NameLimit,
         word: "name-limit",
-        meaning: "A name has more than 10,000 versions or 64 MiB; the rest is in quarantine.",
+        meaning: "A name has more than 10,000 versions or 64 MiB, and the rest is in quarantine; or 100 rows of the \
+            name, or 1,000 of its namespace, are there, and further ones are left out.",
         remedy: "Ask the publisher; deny the name if a program generates the versions.",
     },
     Facts {
@@ -204,7 +205,7 @@ pub(super) const LATER_FACTS: [Facts; 40] = [
         meaning: "New content of the upstream is left out, or the next one will be: what is stored of it, or of all upstreams, has reached its limit, the \
             disk has too little free room, or 50,000 rows of it are in quarantine. What is served stays, and deletions are applied.",
         remedy: "Find out why the upstream grew, with `vidimus status`; then raise `max_size` in `[limits]` of its file, or in \
-            `[store]` of `vidimus.toml`, or make room on the disk. The next sync run brings what was left out.",
+            `[store]` of `vidimus.toml`, or make room on the disk. The next sync run then brings what was left out.",
     },
     Facts {
         kind: AlertKind::Stale,

@@ -124,8 +124,13 @@ impl Progress<'_, '_> {
             self.batch_bytes += document.as_ref().map_or(0, |json| json.len());
             self.take(name, document)?;
             let age = (self.reading.moment)().saturating_duration_since(self.flushed_at);
-            let is_due = age >= FLUSH_AFTER && !self.batch.is_empty();
-            if is_due || self.is_full() { self.flush() } else { Ok(()) }
+            let is_due = age >= FLUSH_AFTER;
+            if is_due && self.batch.is_empty() {
+                // A snapshot keeps pages of the store from being reused: none lasts while a slow feed has nothing new.
+                self.stored = None;
+                self.flushed_at = (self.reading.moment)();
+            }
+            if (is_due && !self.batch.is_empty()) || self.is_full() { self.flush() } else { Ok(()) }
         })?;
         self.flush()
     }

@@ -125,6 +125,10 @@ fn of_state(state: &UpstreamState, upstream: &Upstream, now: Timestamp) -> Vec<R
     for name in &state.over_limit {
         seen.push(ReportedAlert::new(AlertKind::NameLimit, of(id, name), []));
     }
+    for namespace in &state.crowded {
+        let all = of(id, format_args!("{namespace}/*"));
+        seen.push(ReportedAlert::new(AlertKind::NameLimit, all, []));
+    }
     if state.from_future > 0 {
         let future = ReportedAlert::new(AlertKind::FutureUpdate, id, []);
         seen.push(ReportedAlert { count: state.from_future, ..future });

@@ -265,7 +265,8 @@ impl Mirror {
             return None;
         }
         let Ok(snapshot) = self.store.snapshot() else { return Some(false) };
-        let is_new = |id: &str| snapshot.upstream(id).is_ok_and(|state| state.accepts_batches());
+        let is_new =
+            |id: &str| snapshot.upstream(id).is_ok_and(|state| state.last_full_sync.is_none());
         Some(upstreams.iter().any(|known| known.enabled && is_new(&known.id)))
     }
 

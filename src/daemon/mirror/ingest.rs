@@ -8,6 +8,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 
 use super::committer::{Committer, PendingBatch, Target};
 use super::options::{Fetched, Observer, RunOptions, SyncFailure};
+use super::quarantine_room::{FullQuarantine, QuarantineRoom};
 use super::rows::classify_row;
 use super::safety::hold;
 use crate::config::Trust;
@@ -16,7 +17,7 @@ use crate::model::{Entry, Name, Timestamp};
 use crate::store::{Acceptance, Destination, Hold, Snapshot, Store, StoreError};
 use crate::sync::{
     Change, FetchedPage, Kind, NameSize, OutOfRoom, RawPage, RoomLimit, Row, RunReport, SyncKind,
-    SyncRun, UpstreamState, backdated_before, completed,
+    SyncRun, UpstreamState, completed,
 };
 
 /// A batch is committed when it has this many rows, or pages of this many bytes, or is this old. A crash repeats one
@@ -34,7 +35,7 @@ pub(super) struct Ingest<O> {
     state: UpstreamState,
     run: SyncRun,
     /// The rows in quarantine: at the start of the sync run, and those that it adds.
-    quarantined: u64,
+    quarantine: QuarantineRoom,
     /// The sizes of the names that this sync run adds to.
     sizes: BTreeMap<Name, NameSize>,
     /// True if nothing was stored at the start of the sync run: the first sync of an upstream need not
@@ -60,8 +61,12 @@ impl<O: Observer> Ingest<O> {
         let begun_empty = snapshot.has_nothing_of(&options.upstream)?;
         let stored = snapshot.upstream(&options.upstream)?.of_source(&options.url);
         let quarantined = snapshot.count_quarantined(&options.upstream)?;
+        let quarantine = QuarantineRoom::new(options.max_quarantined, quarantined);
+        let limit = stored.out_of_room.as_ref();
+        let size = (options.upstream.as_str(), options.max_size);
+        let is_lifted = limit.map_or(Ok(false), |limit| store.is_lifted(&snapshot, limit, size))?;
         drop(snapshot);
-        let next = stored.next_run(now, options.full, options.full_sync);
+        let next = stored.next_run(now, options.full || is_lifted, options.full_sync);
         let resumed = stored.run.as_ref() == Some(&next) && !options.dry_run;
         let run = if resumed { next } else { SyncRun::new(next.kind, now) };
         let state = UpstreamState {
@@ -81,7 +86,7 @@ impl<O: Observer> Ingest<O> {
             state,
             run,
             seen: Vec::new(),
-            quarantined,
+            quarantine,
             sizes: BTreeMap::new(),
             begun_empty,
             batch: BTreeMap::new(),
@@ -149,7 +154,7 @@ impl<O: Observer> Ingest<O> {
     ) -> Result<u64, SyncFailure> {
         let now = self.clock.now();
         self.follow_epoch(&fetched.page, now)?;
-        self.run.saw_page(fetched.page.date, now);
+        self.run.saw_page(&fetched.page, now);
         self.run.pages += 1;
         self.run.is_partial |= fetched.page.is_partial;
         let page = RawPage::read(&fetched.page.body)?;
@@ -215,7 +220,7 @@ impl<O: Observer> Ingest<O> {
         })
     }
 
-    /// Leaves a row out that would be one too many in quarantine.
+    /// Leaves a row out that would be one too many in quarantine. It was seen, so it stops nothing else.
     fn leaves_out(
         &mut self,
         change: &Change,
@@ -227,15 +232,20 @@ impl<O: Observer> Ingest<O> {
         if snapshot.is_unsettled(&self.options.upstream, &name, &version)? {
             return Ok(false);
         }
-        if self.quarantined < self.options.max_quarantined {
-            self.quarantined += 1;
-            return Ok(false);
+        let Err(full) = self.quarantine.take(&name) else { return Ok(false) };
+        match full {
+            FullQuarantine::Name(name) => {
+                self.run.over_limit.insert(name.to_string());
+            }
+            FullQuarantine::Namespace(name) => {
+                self.run.crowded.insert(name.namespace().to_owned());
+            }
+            FullQuarantine::Upstream { found, allowed } => {
+                let since = self.state.out_of_room.map_or(now, |before| before.since);
+                self.run.quarantine_full =
+                    Some(OutOfRoom { limit: RoomLimit::Quarantine, since, found, allowed });
+            }
         }
-        let since = self.state.out_of_room.map_or(now, |before| before.since);
-        let (found, allowed) = (self.quarantined, self.options.max_quarantined);
-        self.state.out_of_room =
-            Some(OutOfRoom { limit: RoomLimit::Quarantine, since, found, allowed });
-        self.run.left_out = true;
         self.seen.push((name, version));
         Ok(true)
     }
@@ -307,17 +317,17 @@ impl<O: Observer> Ingest<O> {
         let whole = UpstreamState { recent, ..whole };
         let stored = self.store.snapshot()?.upstream(upstream)?;
         let left_out = stored.run.is_some_and(|run| run.left_out);
-        let out_of_room = stored.out_of_room.filter(|_| left_out);
-        let whole = if left_out { self.state.without_content(whole) } else { whole };
-        let whole = UpstreamState { out_of_room, ..whole };
+        let limit = stored.out_of_room.filter(|_| left_out);
+        let whole = if left_out { self.state.without_content(whole, limit) } else { whole };
         let state = if hold.exceeded.is_empty() && hold.rows.is_empty() {
             whole.clone()
         } else {
             let partly = self.state.partly_accepted(whole.clone(), hold.all);
-            UpstreamState { out_of_room, ..partly }
+            UpstreamState { out_of_room: whole.out_of_room, ..partly }
         };
-        // A run that left content out is tried again soon, so it counts no absence; what could not be read is not absent.
-        let complete = self.run.sees_all() && !left_out;
+        // What was left out was seen. Without a limit the run is tried again soon, so it counts no absence; what could
+        // not be read is not absent.
+        let complete = self.run.sees_all() && (!left_out || limit.is_some());
         let touched = self.store.accept(&Acceptance {
             upstream,
             state: &state,
@@ -325,14 +335,15 @@ impl<O: Observer> Ingest<O> {
             safety_limits,
             hold: &hold,
             whole: &whole,
-            backdated_before: backdated_before(self.state.watermark)
+            backdated_before: self
+                .state
+                .backdated_before()
                 .filter(|_| self.options.trust == Trust::External),
             now,
         })?;
         self.observer.touched(touched);
         if left_out {
-            // The run counts for what it hides, and the content is asked for again.
-            return Err(out_of_room.map_or(StoreError::NoReserve, StoreError::NoRoom).into());
+            return Err(limit.map_or(StoreError::NoReserve, StoreError::NoRoom).into());
         }
         report.full_sync_at = state.epoch.second_at();
         report.on_hold = hold.exceeded.iter().map(ToString::to_string).collect();

@@ -43,6 +43,7 @@ mod ingest;
 mod named;
 mod options;
 mod quarantine;
+mod quarantine_room;
 mod readiness;
 #[cfg(test)]
 mod released_rewind_tests;

@@ -131,7 +131,7 @@ async fn fetch<S: PageSource>(
         let next_cursor = {
             let raw = RawPage::read(&page.body)?;
             pagination.advance(raw.rows.len(), raw.next_cursor.as_deref())?;
-            raw.check_end(request.limit, pagination.rows())?;
+            raw.check_end(request.limit, pagination.rows(), request.updated_since.is_none())?;
             raw.next_cursor
         };
         request.cursor.clone_from(&next_cursor);

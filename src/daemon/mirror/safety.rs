@@ -54,6 +54,9 @@ pub(super) fn hold(
         .collect();
     let facts = facts(snapshot, options, state, run, &planned, now)?;
     let mut exceeded = judge(&facts, safety_limits);
+    // A first sync that was beyond a limit of room is to bring the rest.
+    let is_first = state.last_full_sync.is_none();
+    exceeded.retain(|exceeded| !(is_first && exceeded.limit.is_growth()));
     if let Some(on_hold) = &state.on_hold
         && planned.iter().any(|planned| planned.what == What::WaitOnHold)
         && exceeded.iter().all(|exceeded| exceeded.limit != SafetyLimit::Deleted)
@@ -85,7 +88,9 @@ pub(super) fn hold(
     let removed = facts.removed.iter().filter(|_| !absences);
     let removed = removed.map(|name| (ChangeKind::Removed, name.clone()));
     let mut recent = state.recent.clone();
-    recent.add(now, facts.before(), applied.chain(removed));
+    let changed = applied.chain(removed);
+    let changed = changed.filter(|(kind, _)| !(is_first && *kind == ChangeKind::Added));
+    recent.add(now, facts.before(), changed);
     Ok((Hold { exceeded, all, rows, absences, waiting }, recent))
 }
 

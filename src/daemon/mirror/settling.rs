@@ -16,7 +16,7 @@ pub(in crate::daemon) struct Settling {
     upstreams: Option<BTreeSet<String>>,
     /// True if an internal upstream may: protected names come from there.
     pub(in crate::daemon) internal: bool,
-    /// The enabled upstreams that were never synchronised completely, however long they fail: names may wait for them.
+    /// The enabled upstreams that are not known completely, however long they fail: names may wait for them.
     pub(in crate::daemon) unsynchronised: BTreeSet<String>,
 }
 
@@ -41,11 +41,11 @@ impl Settling {
         let mut unsynchronised = BTreeSet::new();
         for UpstreamPolicy { id, internal, .. } in upstreams.iter().filter(|known| known.enabled) {
             let state = snapshot.upstream(id)?;
-            if state.accepts_batches() {
+            if !state.is_synchronised() {
                 unsynchronised.insert(id.clone());
             }
             let begun = state.first_attempt.is_none_or(|at| now.since(at) < LONGEST_SETTLING);
-            if state.accepts_batches() && state.last_failure.is_none() && begun {
+            if state.last_full_sync.is_none() && state.last_failure.is_none() && begun {
                 settling.insert(id.clone());
                 of_internal |= internal;
             }

@@ -46,7 +46,7 @@ impl Newness {
                 state => state?,
             };
             first = first.into_iter().chain(state.first_attempt).min();
-            if !state.accepts_batches() {
+            if state.last_full_sync.is_some() {
                 complete.insert(id);
             }
         }

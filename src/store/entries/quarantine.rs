@@ -59,9 +59,16 @@ impl Snapshot {
         })))
     }
 
-    /// Returns the number of rows of an upstream in quarantine.
-    pub fn count_quarantined(&self, upstream: &str) -> Result<u64, StoreError> {
-        Ok(all_of(self.tables.quarantine()?, upstream)?.count() as u64)
+    /// Returns the number of rows of an upstream in quarantine, by the name that they state.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn count_quarantined(&self, upstream: &str) -> Result<BTreeMap<String, u64>, StoreError> {
+        let mut rows = BTreeMap::new();
+        for row in all_of(self.tables.quarantine()?, upstream)? {
+            *rows.entry(row?.0.value().1.to_owned()).or_default() += 1;
+        }
+        Ok(rows)
     }
 
     /// Returns every name with a row in quarantine.

@@ -107,7 +107,8 @@ impl Store {
             state.keep_decisions(&stored);
             state.remember_backdated(backdated, now);
             mark_names(transaction, &touched)?;
-            if stored.last_full_sync.is_none() && state.last_full_sync.is_some() {
+            let became_known = !stored.is_synchronised() && state.is_synchronised();
+            if became_known || !stored.crowded.is_subset(&state.crowded) {
                 // Names may belong to another upstream once this one is known completely.
                 mark_everything(transaction)?;
             }

@@ -5,7 +5,8 @@ use redb::{ReadableTable, WriteTransaction};
 use super::room::Room;
 use super::staged::clear_run;
 use super::state::decided;
-use crate::model::{Name, Status, Timestamp};
+use crate::model::{Head, Name, Status, Timestamp};
+use crate::store::codec::StagedParts;
 use crate::store::dirty::{mark_everything, mark_names};
 use crate::store::entries::{Live, owe_facts};
 use crate::store::tables::{DISCARDED, HEADS, ON_HOLD, SEEN, STAGED};
@@ -199,13 +200,28 @@ impl Store {
         for row in batch.rows {
             let (name, version) = row.key();
             let key = (batch.upstream, name.as_str(), version.as_str());
-            let stored = || Ok(heads.get(key)?.and_then(|head| codec::read_head(head.value())));
-            match room.admit(row, growth, stored)? {
+            // What the run brought before is stored too when the upstream deletes it.
+            let stored = || {
+                let stored = heads.get(key)?.and_then(|head| codec::read_head(head.value()));
+                let sent =
+                    || Ok::<_, StoreError>(staged.get(key)?.and_then(|row| head_of(row.value())));
+                stored.map_or_else(sent, |head| Ok(Some(head)))
+            };
+            let admitted = room.admit(row, growth, stored)?;
+            match admitted {
                 Some(row) => staged.insert(key, &packer.staged(&row)?)?,
                 None => left_out = true,
             }
         }
         Ok(left_out)
+    }
+}
+
+/// Returns the head in a staged row that is an entry.
+fn head_of(staged: &[u8]) -> Option<Head> {
+    match codec::staged_parts(staged)? {
+        StagedParts::Entry { head, .. } => codec::read_head(head),
+        _ => None,
     }
 }
 

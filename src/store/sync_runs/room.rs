@@ -7,9 +7,9 @@ use std::borrow::Cow;
 
 use redb::WriteTransaction;
 
-use crate::model::{Head, Quarantined, Status, Timestamp, TombstoneStub};
+use crate::model::{Entry, Head, Quarantined, Status, Timestamp, TombstoneStub};
 use crate::store::usage::{Growth, bytes_of, count, used, used_by_others};
-use crate::store::{Store, StoreError};
+use crate::store::{Snapshot, Store, StoreError};
 use crate::sync::{OutOfRoom, RoomLimit, Row as SentRow, deleted};
 
 /// The room for new content of one upstream, as a transaction begins.
@@ -39,6 +39,15 @@ impl Room {
         let is_stored = || Ok::<_, StoreError>(stored()?.is_some_and(|head| !head.contentless));
         Ok(match row {
             SentRow::Settled { .. } => Some(Cow::Borrowed(row)),
+            // The content is stored, and only says now that it should not be used.
+            SentRow::Entry(Entry { head, .. })
+                if head.status == Status::Deprecated
+                    && stored()?.is_some_and(|known| {
+                        known.received == head.received && known.status != head.status
+                    }) =>
+            {
+                Some(Cow::Borrowed(row))
+            }
             SentRow::Entry(entry) if entry.head.status == Status::Deleted && is_stored()? => {
                 let stub = TombstoneStub::new(entry.name.as_str(), entry.version.as_str());
                 let mut stubbed = entry.clone();
@@ -80,6 +89,26 @@ fn most_bytes(row: &SentRow) -> u64 {
 }
 
 impl Store {
+    /// Returns true if a limit that left content of an upstream out may not do so now.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn is_lifted(
+        &self,
+        snapshot: &Snapshot,
+        limit: &OutOfRoom,
+        (upstream, max_size): (&str, u64),
+    ) -> Result<bool, StoreError> {
+        let limits = self.limits();
+        let (found, allowed) = match limit.limit {
+            RoomLimit::Upstream => (snapshot.upstream(upstream)?.bytes.unwrap_or(0), max_size),
+            RoomLimit::All => (snapshot.bytes_of_upstreams()?, limits.max_size),
+            RoomLimit::Disk => (self.free_bytes().unwrap_or(0), limits.min_free),
+            RoomLimit::Quarantine => return Ok(false),
+        };
+        Ok(limit.is_lifted(found, allowed))
+    }
+
     /// Returns the room for new content of an upstream. No counted table may be open.
     pub(in crate::store) fn room(
         &self,

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use redb::{ReadableTable, WriteTransaction};
@@ -6,6 +6,7 @@ use redb::{ReadableTable, WriteTransaction};
 use super::staged::{clear, clear_discarded};
 use crate::curation::UpstreamPolicy;
 use crate::store::rows::all_of;
+use crate::store::snapshot::Synchronised;
 use crate::store::tables::{ON_HOLD, ReadTable, Row};
 use crate::store::usage::Growth;
 use crate::store::{Snapshot, StoreError, codec};
@@ -36,25 +37,38 @@ impl Snapshot {
         Ok(self.upstreams.get_or_init(|| read))
     }
 
-    /// Returns the upstreams that were synchronised completely, read once for each snapshot. One with a damaged state
-    /// is not known to be one of them.
+    /// Returns the upstreams of which everything about a namespace is stored. One with a damaged state is not known to
+    /// be one of them.
     pub(in crate::store) fn synchronised_upstreams(
         &self,
-    ) -> Result<&Arc<BTreeSet<String>>, StoreError> {
+        namespace: &str,
+    ) -> Result<Arc<BTreeSet<String>>, StoreError> {
+        let Synchronised { upstreams, crowded } = self.synchronised()?;
+        let Some(unknown) = crowded.get(namespace) else { return Ok(Arc::clone(upstreams)) };
+        Ok(Arc::new(&**upstreams - unknown))
+    }
+
+    /// Returns the same of all namespaces, read once for each snapshot.
+    fn synchronised(&self) -> Result<&Synchronised, StoreError> {
         if let Some(synchronised) = self.synchronised.get() {
             return Ok(synchronised);
         }
-        let mut synchronised = BTreeSet::new();
+        let mut upstreams = BTreeSet::new();
+        let mut crowded: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for id in self.known_upstreams()? {
             match self.upstream(id) {
-                Ok(state) if !state.accepts_batches() => {
-                    synchronised.insert(id.clone());
+                Ok(state) if state.is_synchronised() => {
+                    upstreams.insert(id.clone());
+                    for namespace in state.crowded {
+                        crowded.entry(namespace).or_default().insert(id.clone());
+                    }
                 }
                 Ok(_) | Err(StoreError::Damaged(_)) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(self.synchronised.get_or_init(|| Arc::new(synchronised)))
+        let upstreams = Arc::new(upstreams);
+        Ok(self.synchronised.get_or_init(|| Synchronised { upstreams, crowded }))
     }
 
     /// Returns the removed ones of the upstreams that were internal when they were last synchronised: what they listed
