@@ -179,7 +179,6 @@ impl Evidence<'_> {
 
 impl fmt::Display for Evidence<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let located = |rule: &Rule| format!("`{}` at {}", Escaped(&rule.selector()), rule.place);
         match self {
             Self::Kept => f.write_str("kept byte for byte"),
             Self::Quarantined(rule) => write!(f, "in quarantine: {}", Escaped(rule)),
@@ -203,19 +202,7 @@ impl fmt::Display for Evidence<'_> {
             Self::Authority(authority) => write!(f, "{authority}"),
             Self::NoRule => f.write_str("pending: no rule decides about this entry"),
             Self::Ruled { rule, state } => write!(f, "{state} by {}", located(rule)),
-            Self::PublishedLater { published, counted, reviewed, rule } => {
-                write!(f, "pending: published {published}")?;
-                if counted != published {
-                    write!(f, ", accepted here {counted}")?;
-                }
-                write!(f, ", after the review {reviewed} of {}", located(rule))?;
-                if reviewed.is_day_of(*counted) {
-                    let stated = counted.to_rfc3339();
-                    write!(f, "; a date covers what was there before that day began in UTC: to cover this version, \
-                               review it and write `reviewed: {stated}`")?;
-                }
-                Ok(())
-            }
+            Self::PublishedLater { .. } => self.write_published_later(f),
             Self::NotListed { rule } => {
                 write!(f, "pending: it is not in the `contents` of {}", located(rule))
             }
@@ -289,6 +276,32 @@ impl fmt::Display for Evidence<'_> {
             }
         }
     }
+}
+
+impl Evidence<'_> {
+    fn write_published_later(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::PublishedLater { published, counted, reviewed, rule } = self else {
+            return Ok(());
+        };
+        write!(f, "pending: published {published}")?;
+        if counted != published {
+            write!(f, ", accepted here {counted}")?;
+        }
+        write!(f, ", after the review {reviewed} of {}", located(rule))?;
+        if reviewed.is_day_of(*counted) {
+            let stated = counted.to_rfc3339();
+            write!(
+                f,
+                "; a date covers what was there before that day began in UTC: to cover this version, review it and \
+                 write `reviewed: {stated}`"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn located(rule: &Rule) -> String {
+    format!("`{}` at {}", Escaped(&rule.selector()), rule.place)
 }
 
 /// Returns the version that later ones are compared with.

@@ -100,7 +100,7 @@ impl<'s> AdvisoryReader<'s> {
         let value = self.snapshot.tables.advisories()?.get((feed.as_str(), id.as_str()))?;
         let Some(value) = value else { return Ok(true) };
         // From the first one on that finds no room none is read: it is the same for all that come after it.
-        self.bytes_left = self.bytes_left.checked_sub(value.value().len()).unwrap_or_default();
+        self.bytes_left = self.bytes_left.saturating_sub(value.value().len());
         if self.bytes_left == 0 {
             return Ok(false);
         }
