@@ -44,7 +44,7 @@ impl fmt::Display for Authority<'_> {
             ),
             Self::Awaits(other) => write!(
                 f,
-                "the name may belong to {other}, and no full sync of {other} was accepted yet; if {other} does not have it, limit `[namespaces] allow` in the file of {other}, or set `enabled = false` there"
+                "the name may belong to {other}, and no full sync of {other} was accepted yet, or a limit left something out; if {other} does not have it, limit `[namespaces] allow` in the file of {other}, or set `enabled = false` there"
             ),
         }
     }

@@ -293,7 +293,7 @@ fn upstream_that_left_something_out_is_not_known_completely() {
     let snapshot = store.snapshot().expect("a snapshot");
     let of = |namespace: &str| {
         let known = snapshot.synchronised_upstreams(namespace).expect("read");
-        Vec::from_iter(known.iter().cloned())
+        known.iter().cloned().collect::<Vec<_>>()
     };
     assert_eq!(of("com.good"), ["crowded", "known"]);
     assert_eq!(of("com.bad"), ["known"]);

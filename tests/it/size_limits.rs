@@ -180,7 +180,9 @@ async fn entry_that_an_upstream_beyond_its_limit_drops_is_hidden_as_missing() {
     let source = Source::default();
     let put =
         |name: &str| source.lock().rows.insert((name.into(), "1".into()), Row::new(name, "1"));
-    (put("com.a/gone"), put("com.a/kept"));
+    for name in ["com.a/gone", "com.a/kept"] {
+        put(name);
+    }
     let room = RunOptions { full: true, ..options() };
     perform(&store, &source, &room, minute(0)).await.expect("accepted");
     source.lock().rows.remove(&("com.a/gone".into(), "1".into()));
