@@ -11,7 +11,7 @@ use super::target::Target;
 use crate::advisory::{self, read_own};
 use crate::api::{PRIVATE_KEY, exposed_key};
 use crate::config::{
-    self, Locations, Settings, Upstream, read_file, read_upstream, read_upstreams,
+    self, FeedOrigin, Locations, Settings, Upstream, read_file, read_upstream, read_upstreams,
 };
 use crate::daemon::{
     Clock, LoadedOverlays, RuleEffect, Screenings, StatusReport, check_trust,
@@ -122,8 +122,20 @@ fn served(settings: &Settings, ids: Option<&[String]>) -> Vec<Finding> {
     let unopened = opened.into_iter().flatten().map(|error| {
         Finding::error(&place, reason(&error), "`serve` refuses to start until this is corrected")
     });
-    let limits = limits(settings).map(|(found, allowed)| Finding::warning(&place, found, allowed));
-    refused.into_iter().chain(exposed).chain(unopened).chain(unknown).chain(limits).collect()
+    let limited = limits(settings).chain(absent_feeds(settings));
+    let limited = limited.map(|(found, allowed)| Finding::warning(&place, found, allowed));
+    refused.into_iter().chain(exposed).chain(unopened).chain(unknown).chain(limited).collect()
+}
+
+/// Finds feeds of advisories on the disk that are not there.
+fn absent_feeds(settings: &Settings) -> impl Iterator<Item = (String, String)> {
+    settings.advisory_feeds.iter().filter_map(|feed| match &feed.origin {
+        FeedOrigin::Path(path) if !path.exists() => Some((
+            format!("the feed `{}` is read from {}, which is not there", feed.name, path.display()),
+            "the path of an archive or a folder".to_owned(),
+        )),
+        FeedOrigin::Path(_) | FeedOrigin::Url(_) => None,
+    })
 }
 
 /// Finds settings that give connections less than they say.

@@ -78,7 +78,8 @@ pub(super) enum CliError {
     #[error("there is no webhook `{0}`; `vidimus status` lists them")]
     UnknownWebhook(String),
     #[error(
-        "no upstream lists `{0}`; `vidimus list --all TEXT` lists the names with a text in them"
+        "no upstream lists `{0}`; `vidimus list --all TEXT` lists the names with a text in them, and `vidimus status` says \
+         if content of an upstream was left out"
     )]
     Unknown(String),
     #[error("no upstream lists `{text}`; {advice}")]

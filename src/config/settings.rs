@@ -192,7 +192,10 @@ impl Settings {
         let file = self.file.display();
         match std::fs::read(&self.file) {
             Ok(bytes) if Some(Digest::of(&bytes)) == self.digest => None,
-            Ok(_) => Some(format!("{file} has changed; restart the daemon to use it")),
+            Ok(_) => Some(match Self::load(&self.file, true, Locations::default()) {
+                Ok(_) => format!("{file} has changed; restart the daemon to use it"),
+                Err(_) => format!("{file} has errors, and the daemon would not start with it"),
+            }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && self.digest.is_none() => {
                 None
             }

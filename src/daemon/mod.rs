@@ -66,8 +66,8 @@ mod verification;
 pub use advisories::{ReleaseRefused, lint_own, load_own, release_offline};
 pub use artefacts::check_trust;
 pub use error::DaemonError;
-pub use first_date::ask_how_late_it_is;
 pub(crate) use files::watch_files;
+pub use first_date::ask_how_late_it_is;
 pub use mirror::{
     Activity, Observer, RunOptions, SyncFailure, SyncOutcome, open_source, retry_quarantine,
     run_sync,

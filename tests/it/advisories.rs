@@ -234,6 +234,19 @@ async fn feed_that_shrinks_or_breaks_changes_nothing_and_raises_an_alert() {
     daemon.lists(&["com.bad/wiki@1.0.0"]).await;
 }
 
+/// A mistyped path was found after three days.
+#[tokio::test(flavor = "multi_thread")]
+async fn feed_that_is_not_where_the_settings_say_is_an_alert_at_once_and_a_warning_of_check() {
+    let upstream = Upstream::start([row("com.example/tool", "tool", "1.2.3")]).await;
+    let place = Workplace::new(&upstream.url);
+    place.write("vidimus.toml", &FEED.replace("\"feed\"", "\"feeed.zip\""));
+    let checked = place.print(&["check"]);
+    assert!(checked.contains("`osv` is read from feeed.zip, which is not there"), "{checked}");
+    let daemon = place.start().await;
+    let found = raised(&daemon, "advisories-stale").await;
+    assert!(found.to_string().contains("cannot be read"), "{found}");
+}
+
 #[tokio::test]
 async fn feed_without_room_raises_an_alert_at_once() {
     let upstream = Upstream::start([row("com.bad/wiki", "evil", "1.2.3")]).await;

@@ -67,6 +67,13 @@ async fn changed_settings_file_raises_an_alert_until_it_is_in_use() {
     place.write("vidimus.toml", "namespace = \"com.example.second\"\n");
     let raised = alert(&place, "files-unread", "settings", true).await.expect("an alert");
     assert!(raised.to_string().contains("restart the daemon"), "{raised}");
+    place.write("vidimus.toml", "namespaec = \"com.example.second\"\n");
+    // The commands read the file too.
+    eventually("the errors are named", async || {
+        let alerts = daemon.operate("/alerts").await.json().to_string();
+        alerts.contains("the daemon would not start with it").then_some(())
+    })
+    .await;
     place.write("vidimus.toml", "namespace = \"com.example.first\"\n");
     alert(&place, "files-unread", "settings", false).await;
 }

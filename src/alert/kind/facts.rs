@@ -5,8 +5,8 @@ pub(super) const FACTS: [Facts; 27] = [
     Facts {
         kind: AlertKind::AdvisoriesStale,
         word: "advisories-stale",
-        meaning: "A feed of advisories was not read for longer than its `stale_after`, has lost more than half of its \
-            advisories, or has no room; those that were read before stay in effect.",
+        meaning: "A feed of advisories was not read for longer than its `stale_after`, or never, has lost more than half of \
+            its advisories, or has no room; those that were read before stay in effect.",
         remedy: "Check the source of the feed, and the room on the disk; to accept a smaller one, give the feed another \
             name in `[[advisory_feeds]]`.",
     },
@@ -128,7 +128,8 @@ pub(super) const FACTS: [Facts; 27] = [
         word: "files-unread",
         meaning: "A file that the settings name, or the settings file itself, cannot be read or used since it changed; what \
             was read of it before stays in use.",
-        remedy: "Read the reason, which names the file, and correct it; it is read again within 10 seconds.",
+        remedy: "Read the reason, which names the file, and correct it; it is read again within 10 seconds. The settings \
+            file is read at a restart: run `vidimus check` before it.",
     },
     Facts {
         kind: AlertKind::Flood,

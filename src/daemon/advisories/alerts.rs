@@ -33,7 +33,10 @@ fn of_feed(feed: &AdvisoryFeed, state: &FeedState, now: Timestamp) -> Vec<Report
     let reason = failure.clone().map(|failure| Figure::Reason { text: failure.reason.clone() });
     let last = state.read_at.or(state.since);
     let is_stale = last.is_some_and(|last| now.since(last) > feed.stale_after);
-    if is_stale || failure.clone().any(|failure| failure.shrunk || failure.no_room) {
+    // A place that is written wrongly is not found in days.
+    let is_unknown = state.read_at.is_none();
+    let is_urgent = failure.clone().any(|failure| failure.shrunk || failure.no_room || is_unknown);
+    if is_stale || is_urgent {
         let alert = ReportedAlert::new(AlertKind::AdvisoriesStale, feed.name.as_str(), []);
         alerts.push(ReportedAlert { figures: reason.collect(), ..alert });
     }
