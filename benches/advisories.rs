@@ -98,11 +98,11 @@ async fn wait(daemon: &Daemon, before: &Value) -> Duration {
 
 /// Waits until a process is almost idle, for a while.
 async fn idle(pid: u32) {
-    let mut quiet = 0;
-    while quiet < 3 {
+    let mut calm = 0;
+    while calm < 3 {
         let before = cpu_seconds_of(pid);
         tokio::time::sleep(Duration::from_secs(4)).await;
-        quiet = if cpu_seconds_of(pid) - before < 0.2 { quiet + 1 } else { 0 };
+        calm = if cpu_seconds_of(pid) - before < 0.2 { calm + 1 } else { 0 };
     }
 }
 
