@@ -1,4 +1,5 @@
-//! Measures connections: the memory of idle ones, and the answers to honest clients beside slow ones of few addresses.
+//! Measures what clients can cost: the memory of idle connections, the answers to honest clients beside slow ones of few
+//! addresses, and pages behind cursors that nobody asked for before.
 //!
 //! `cargo bench --features jemalloc --bench connections -- [IDLE] [SLOW]`, 10,000 and 4,096 by default. The daemon is a
 //! process of its own; `VIDIMUS_BINARY` names a binary to measure in place of this build.
@@ -11,9 +12,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use support::client::Load;
 use support::daemon::Daemon;
-use support::generator::generate;
-use support::machine::resident;
+use support::generator::{Generated, generate};
+use support::machine::{cpu_seconds_of, resident};
 use support::upstream::Upstream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -38,6 +40,7 @@ fn main() {
     runtime.block_on(async {
         measure_idle(idle).await;
         measure_honest(slow).await;
+        measure_cursors().await;
     });
 }
 
@@ -48,10 +51,9 @@ fn raise_limit() {
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).expect("a limit");
 }
 
-/// Starts a daemon over a small registry.
-async fn daemon(place: &Path, settings: &str) -> (Daemon, Upstream) {
-    let rows = generate(1_000, SEED);
-    let upstream = Upstream::start(&rows, Duration::ZERO).await;
+/// Starts a daemon over some rows, most of which it serves.
+async fn daemon(place: &Path, rows: &[Generated], settings: &str) -> (Daemon, Upstream) {
+    let upstream = Upstream::start(rows, Duration::ZERO).await;
     let write = |path: &str, text: &str| {
         let path = place.join(path);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
@@ -103,7 +105,7 @@ async fn answered(stream: &mut TcpStream) -> bool {
 async fn measure_idle(count: usize) {
     let place = tempfile::tempdir().expect("a temporary folder");
     let settings = format!("[limits]\nconnections = {}\n", count * 2);
-    let (daemon, _upstream) = daemon(place.path(), &settings).await;
+    let (daemon, _upstream) = daemon(place.path(), &generate(1_000, SEED), &settings).await;
     let mut first = connect([127, 0, 0, 1], daemon.registry).await.expect("a connection");
     first.write_all(REQUEST).await.expect("sent");
     assert!(answered(&mut first).await, "the list is served");
@@ -130,7 +132,7 @@ async fn measure_idle(count: usize) {
 /// Asks as clients of their own while few addresses open as many slow connections as they can.
 async fn measure_honest(slow: usize) {
     let place = tempfile::tempdir().expect("a temporary folder");
-    let (daemon, _upstream) = daemon(place.path(), "").await;
+    let (daemon, _upstream) = daemon(place.path(), &generate(1_000, SEED), "").await;
     let address = daemon.registry;
     let mut attack = JoinSet::new();
     for index in 0..slow {
@@ -158,6 +160,33 @@ async fn measure_honest(slow: usize) {
         "{slow} slow connections of {ATTACKERS} addresses: {share:.1} % of {HONEST} honest clients answered within a second, p99 {:.1} ms{}",
         seconds.get(seconds.len() * 99 / 100).copied().unwrap_or_default() * 1e3,
         if share < 95.0 { "  MISSED" } else { "" }
+    );
+    daemon.stop().await;
+}
+
+/// Compares the CPU time of the daemon for a page behind a cursor that nobody asked for before with that for a page in the
+/// cache. Both have a hundred entries.
+async fn measure_cursors() {
+    let rows = generate(20_000, SEED);
+    let place = tempfile::tempdir().expect("a temporary folder");
+    let (daemon, _upstream) = daemon(place.path(), &rows, "[limits]\ncache_mib = 1\n").await;
+    let path =
+        |row: &Generated| format!("/v0.1/servers?limit=100&cursor={}:{}", row.name, row.version);
+    // Steps of a prime number lead to each row once.
+    let random: Vec<String> =
+        (0..rows.len()).map(|index| path(&rows[index * 7_919 % rows.len()])).collect();
+    let cost = async |paths: &[String]| {
+        let cpu = cpu_seconds_of(daemon.pid());
+        let measured = Load::new(daemon.registry, paths).run(16, Duration::from_secs(3)).await;
+        (cpu_seconds_of(daemon.pid()) - cpu) / measured.count() as f64
+    };
+    let cached = cost(&[path(&rows[rows.len() / 3])]).await;
+    let random = cost(&random).await;
+    let ratio = random / cached;
+    println!(
+        "a random cursor: {:.3} ms of CPU, {ratio:.1} times a page in the cache{}",
+        random * 1e3,
+        if ratio > 5.0 { "  MISSED" } else { "" }
     );
     daemon.stop().await;
 }

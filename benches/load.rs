@@ -55,7 +55,6 @@ async fn measure(rows: &[Generated], only: &str) {
         }
     }
     search_cost(&cases, address, constant).await;
-    cursor_cost(rows, address).await;
 
     println!("\nduring sync runs and publications:");
     let busy = Arc::new(AtomicBool::new(true));
@@ -224,30 +223,6 @@ async fn search_cost(
             (search - base) * 1e3
         );
     }
-}
-
-/// Prints the CPU time of a page behind a cursor that nobody asked for before, against that of a page in the cache. Both
-/// have a hundred entries and include the client.
-async fn cursor_cost(rows: &[Generated], address: std::net::SocketAddr) {
-    let path =
-        |row: &Generated| format!("/v0.1/servers?limit=100&cursor={}:{}", row.name, row.version);
-    // The steps never meet one of the pages of the other cases, nor do two of them meet.
-    let random: Vec<String> =
-        (0..rows.len()).map(|index| path(&rows[index * 7_919 % rows.len()])).collect();
-    let cached = Load::new(address, &[path(&rows[rows.len() / 2])]);
-    let random = Load::new(address, &random);
-    let cost = async |load: &Load| {
-        let cpu = cpu_seconds();
-        let measured = load.run(16, Duration::from_secs(2)).await;
-        (cpu_seconds() - cpu) / measured.count() as f64
-    };
-    let (cached, random) = (cost(&cached).await, cost(&random).await);
-    let ratio = random / cached;
-    println!(
-        "  random cursor          {:.3} ms of CPU, {ratio:.1} times a page in the cache{}",
-        random * 1e3,
-        if ratio > 5.0 { "  MISSED" } else { "" }
-    );
 }
 
 /// Runs full syncs and publications of a thousand entries, one after another.

@@ -118,7 +118,7 @@ impl Clock {
     }
 
     /// Returns this clock for a daemon that will hear from an upstream soon: until then, and until
-    /// [`Clock::stop_waiting`], it uses no time far beyond the last use of the store.
+    /// `stop_waiting`, it uses no time far beyond the last use of the store.
     #[must_use]
     pub fn awaiting_a_date(self) -> Self {
         let clocks = std::mem::take(&mut *self.clocks()).awaiting_a_date();
