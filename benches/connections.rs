@@ -1,5 +1,5 @@
 //! Measures what clients can cost: the memory of idle connections, the answers to honest clients beside slow ones of few
-//! addresses, and pages behind cursors that nobody asked for before.
+//! addresses, and pages behind cursors that were never asked for.
 //!
 //! `cargo bench --features jemalloc --bench connections -- [IDLE] [SLOW]`, 10,000 and 4,096 by default. The daemon is a
 //! process of its own; `VIDIMUS_BINARY` names a binary to measure in place of this build.
@@ -164,7 +164,7 @@ async fn measure_honest(slow: usize) {
     daemon.stop().await;
 }
 
-/// Compares the CPU time of the daemon for a page behind a cursor that nobody asked for before with that for a page in the
+/// Compares the CPU time of the daemon for a page behind a cursor that were never asked for with that for a page in the
 /// cache. Both have a hundred entries.
 async fn measure_cursors() {
     let rows = generate(20_000, SEED);
