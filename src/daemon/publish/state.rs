@@ -150,6 +150,9 @@ pub(super) struct State {
     screening: Arc<Screening>,
     is_ready: bool,
     unsynchronised: BTreeSet<String>,
+    /// The number of changes of them: a publication reads the present state of the store, so one that began before a
+    /// change may have seen it, and the earlier set may return.
+    synchronisations: u64,
     committed: Option<Basis>,
     dirty: BTreeSet<Name>,
     withheld: BTreeSet<Name>,
@@ -207,7 +210,7 @@ impl Ends {
 struct Basis {
     policy: Arc<PolicySnapshot>,
     screening: Arc<Screening>,
-    unsynchronised: BTreeSet<String>,
+    synchronisations: u64,
 }
 
 impl State {
@@ -217,6 +220,7 @@ impl State {
             screening,
             is_ready: false,
             unsynchronised: BTreeSet::new(),
+            synchronisations: 0,
             committed: None,
             dirty: BTreeSet::new(),
             withheld: BTreeSet::new(),
@@ -242,7 +246,11 @@ impl State {
             Event::Screening(screening) => self.screening = screening,
             Event::Touched(names) => self.dirty.extend(names),
             Event::Ready => self.is_ready = true,
-            Event::Unsynchronised(upstreams) => self.unsynchronised = upstreams,
+            Event::Unsynchronised(upstreams) if upstreams != self.unsynchronised => {
+                self.unsynchronised = upstreams;
+                self.synchronisations += 1;
+            }
+            Event::Unsynchronised(_) => {}
             Event::Tick => {}
             Event::Committed(committed) => self.commit(committed, at),
             Event::Failed => self.fail(at),
@@ -302,7 +310,7 @@ impl State {
         let basis = Basis {
             policy: Arc::clone(&self.policy),
             screening: Arc::clone(&self.screening),
-            unsynchronised: self.unsynchronised.clone(),
+            synchronisations: self.synchronisations,
         };
         let is_moved_back = std::mem::take(&mut self.is_moved_back);
         let under_way = UnderWay { basis: basis.clone(), names: names.clone(), is_moved_back };
@@ -320,7 +328,7 @@ impl State {
     /// Returns the difference from the policy that the last generation was committed under.
     fn difference(&self) -> Option<PolicyDifference> {
         let Some(committed) = &self.committed else { return Some(PolicyDifference::Everything) };
-        if self.is_moved_back || committed.unsynchronised != self.unsynchronised {
+        if self.is_moved_back || committed.synchronisations != self.synchronisations {
             // Names wait for such upstreams, and an evaluation says nothing of the time before it.
             return Some(PolicyDifference::Everything);
         }

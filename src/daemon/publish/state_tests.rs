@@ -304,6 +304,28 @@ proptest! {
     }
 }
 
+/// A property found it: the set of the committed publication returned while a newer one failed.
+#[test]
+fn upstream_that_is_incomplete_again_hides_what_a_publication_saw_meanwhile() {
+    let mut model = Model::new();
+    for step in [
+        Happening::Row(0, 0, true),
+        Happening::Synchronise(false),
+        Happening::Restart,
+        Happening::Synchronise(true),
+        Happening::End(true),
+        Happening::End(false),
+        Happening::Synchronise(false),
+    ] {
+        model.apply(&step);
+    }
+    model.settle();
+    let dossier = &model.dossiers[&name(0)];
+    let evaluation = evaluate(dossier, &model.policy, &model.screening, model.at.now);
+    let fresh: Vec<bool> = evaluation.entries.iter().map(EntryEvaluation::is_served).collect();
+    assert_eq!(model.evaluated[&name(0)], fresh);
+}
+
 #[test]
 fn touched_names_wait_for_a_second_and_a_policy_does_not() {
     let mut model = Model::new();
