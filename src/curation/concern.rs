@@ -103,6 +103,9 @@ pub(super) fn unread_package<'a>(
     dossier: &Dossier,
     content: &'a ContentHead,
 ) -> Option<&'a PackageFacts> {
+    if !dossier.advisories.is_cut() {
+        return None;
+    }
     let mut packages = keyed(content.facts.as_ref()).into_iter();
     let unread = packages.find(|(key, _)| dossier.advisories.is_unread(key));
     unread.map(|(_, package)| package)

@@ -237,15 +237,7 @@ fn first_sync_marks_every_name_until_all_are_evaluated() {
     assert_eq!(dirty(&store), (false, vec![]));
     let rows = [Row::Entry(entry("a.b/d", "1", "x"))];
     let (destination, upstream) = (Destination::LiveUnlessPresent, "up");
-    let batch = Batch {
-        upstream,
-        rows: &rows,
-        destination,
-        state: None,
-        seen: None,
-        max_size: u64::MAX,
-        now: NOW,
-    };
+    let batch = Batch::of(upstream, &rows, destination, NOW);
     store.commit(&batch).expect("committed");
     assert_eq!(dirty(&store), (false, vec!["a.b/d".into()]));
 }

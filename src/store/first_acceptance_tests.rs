@@ -60,15 +60,7 @@ impl Mirror {
 
     fn commit(&self, destination: Destination, rows: &[Row], now: &str) {
         let now = at(now);
-        let batch = Batch {
-            upstream: "official",
-            rows,
-            destination,
-            state: None,
-            seen: None,
-            max_size: u64::MAX,
-            now,
-        };
+        let batch = Batch::of("official", rows, destination, now);
         self.0.commit(&batch).expect("committed");
     }
 

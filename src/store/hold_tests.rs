@@ -12,15 +12,7 @@ use crate::sync::{
 /// Stages rows, and accepts the run with all of them on hold.
 fn hold_rows(store: &Store, rows: &[Row]) {
     let state = UpstreamState::default();
-    let batch = Batch {
-        upstream: "up",
-        rows,
-        destination: Destination::Staged,
-        state: Some(&state),
-        seen: None,
-        max_size: u64::MAX,
-        now: NOW,
-    };
+    let batch = Batch { state: Some(&state), ..Batch::of("up", rows, Destination::Staged, NOW) };
     store.commit(&batch).expect("staged");
     accept(store, rows, &state, BTreeSet::new());
 }
@@ -89,16 +81,12 @@ fn row_that_is_released_while_a_run_waits_for_acceptance_does_not_go_on_hold_aga
     let changes = store.snapshot().expect("a snapshot").changes_on_hold("up").expect("changes");
     let waiting = changes.iter().map(|change| change.digest).collect();
     let state = UpstreamState::default();
-    let batch = Batch {
-        upstream: "up",
-        rows: &rows(),
-        destination: Destination::Staged,
-        state: Some(&state),
-        seen: None,
-        max_size: u64::MAX,
-        now: NOW,
-    };
-    store.commit(&batch).expect("staged");
+    store
+        .commit(&Batch {
+            state: Some(&state),
+            ..Batch::of("up", &rows(), Destination::Staged, NOW)
+        })
+        .expect("staged");
     decide(&store, HoldDecision::Release, Some("a.b/c"));
     accept(&store, &rows(), &state, waiting);
     assert_eq!((names_on_hold(&store), live(&store)), (vec!["a.b/d".to_owned()], 1));
@@ -169,15 +157,7 @@ fn fetch_by_name_accepts_nothing_that_is_on_hold_or_was_discarded() {
     hold_rows(&store, &rows());
     decide(&store, HoldDecision::Discard, Some("a.b/d"));
     let others = ["a.b/c", "a.b/d", "a.b/e"].map(|name| Row::Entry(entry(name, "1", "x")));
-    let batch = Batch {
-        upstream: "up",
-        rows: &others,
-        destination: Destination::LiveUnlessPresent,
-        state: None,
-        seen: None,
-        max_size: u64::MAX,
-        now: NOW,
-    };
+    let batch = Batch::of("up", &others, Destination::LiveUnlessPresent, NOW);
     store.commit(&batch).expect("committed");
     assert_eq!((names_on_hold(&store), live(&store)), (vec!["a.b/c".to_owned()], 1));
 }

@@ -40,15 +40,7 @@ fn state(cursor: &str) -> UpstreamState {
 
 pub(super) fn commit(store: &Store, destination: Destination, rows: &[Row], cursor: &str) {
     let state = state(cursor);
-    let batch = Batch {
-        upstream: "up",
-        rows,
-        destination,
-        state: Some(&state),
-        seen: None,
-        max_size: u64::MAX,
-        now: NOW,
-    };
+    let batch = Batch { state: Some(&state), ..Batch::of("up", rows, destination, NOW) };
     store.commit(&batch).expect("committed");
 }
 
@@ -88,15 +80,7 @@ fn rows_before_the_first_sync_run_are_found_by_name() {
     let store = Store::ephemeral(NOW).expect("a store");
     let rows = [Row::Entry(entry("a.b/c", "1.0.0", "x"))];
     let destination = Destination::LiveUnlessPresent;
-    let batch = Batch {
-        upstream: "up",
-        rows: &rows,
-        destination,
-        state: None,
-        seen: None,
-        max_size: u64::MAX,
-        now: NOW,
-    };
+    let batch = Batch::of("up", &rows, destination, NOW);
     store.commit(&batch).expect("committed");
     let name = Name::parse("a.b/c").expect("a name");
     assert_eq!(store.snapshot().expect("a snapshot").heads_of(&name).expect("heads").len(), 1);
@@ -270,15 +254,8 @@ fn accepting_an_upstream_does_not_touch_one_with_a_longer_id() {
     for upstream in ["up", "upper"] {
         let rows = [Row::Entry(entry("a.b/c", "1", upstream))];
         let state = UpstreamState::default();
-        let batch = Batch {
-            upstream,
-            rows: &rows,
-            destination: Destination::Staged,
-            state: Some(&state),
-            seen: None,
-            max_size: u64::MAX,
-            now: NOW,
-        };
+        let batch =
+            Batch { state: Some(&state), ..Batch::of(upstream, &rows, Destination::Staged, NOW) };
         store.commit(&batch).expect("committed");
     }
     accept(&store, &UpstreamState::default()).expect("accepted");

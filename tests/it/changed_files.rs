@@ -288,10 +288,11 @@ async fn folder_that_changes_all_the_time_delays_neither_the_start_nor_a_denial(
         let stop = stop.clone();
         tokio::spawn(async move {
             let mut count = 0;
+            let mut pace = tokio::time::interval(std::time::Duration::from_millis(20));
             while !stop.is_cancelled() {
                 count += 1;
                 std::fs::write(&file, format!("# {count}\n")).expect("written");
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                pace.tick().await;
             }
         })
     };

@@ -63,16 +63,22 @@ fn accept(place: &Workplace, seen: &str) -> Output {
     place.run(&["clock", "accept", &time, "--by=alice", "--reason=compared", "--json"])
 }
 
-/// P100: a clock that is a year ahead after a restart neither ends an approval nor leads to stored times of next year,
-/// until a person accepts it.
-#[tokio::test(flavor = "multi_thread")]
-async fn clock_that_jumped_ahead_moves_no_stored_time_until_a_person_accepts_it() {
-    let (upstream, place) = place("2026-12-01").await;
+/// Returns a place whose daemon served until a date, agreed about the clock, and ended.
+async fn stopped_with_an_agreed_clock(expires: &str) -> (Upstream, Workplace) {
+    let (upstream, place) = place(expires).await;
     let daemon =
         start(&place, &upstream, "2026-06-01T00:00:00Z", "Mon, 01 Jun 2026 00:01:00 GMT").await;
     daemon.serves(1).await;
     clock_until(&daemon, "agreed", false).await;
     assert_eq!(daemon.signal("TERM").await, Some(0));
+    (upstream, place)
+}
+
+/// P100: a clock that is a year ahead after a restart neither ends an approval nor leads to stored times of next year,
+/// until a person accepts it.
+#[tokio::test(flavor = "multi_thread")]
+async fn clock_that_jumped_ahead_moves_no_stored_time_until_a_person_accepts_it() {
+    let (upstream, place) = stopped_with_an_agreed_clock("2026-12-01").await;
 
     let daemon =
         start(&place, &upstream, "2027-06-01T00:00:00Z", "Mon, 01 Jun 2026 01:00:00 GMT").await;
@@ -173,12 +179,7 @@ async fn store_with_times_of_next_year_is_brought_back_by_a_person() {
 /// P100: a synchronisation without a daemon stores no time that an upstream contradicts.
 #[tokio::test(flavor = "multi_thread")]
 async fn sync_without_a_daemon_stores_no_time_of_a_wrong_clock() {
-    let (upstream, place) = place("2026-12-01").await;
-    let daemon =
-        start(&place, &upstream, "2026-06-01T00:00:00Z", "Mon, 01 Jun 2026 00:01:00 GMT").await;
-    daemon.serves(1).await;
-    clock_until(&daemon, "agreed", false).await;
-    assert_eq!(daemon.signal("TERM").await, Some(0));
+    let (upstream, place) = stopped_with_an_agreed_clock("2026-12-01").await;
 
     place.set_clock("2027-06-01T00:00:00Z");
     upstream.set_date("Mon, 01 Jun 2026 01:00:00 GMT");

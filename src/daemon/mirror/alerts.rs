@@ -378,16 +378,9 @@ mod tests {
                 reason: "why".into(),
                 item: item.into(),
             });
-            let batch = Batch {
-                upstream: "ours",
-                rows: &[row],
-                destination: Destination::Live,
-                state: None,
-                seen: None,
-                max_size: u64::MAX,
-                now: Timestamp::from_micros(1),
-            };
-            store.commit(&batch).expect("committed");
+            store
+                .commit(&Batch::of("ours", &[row], Destination::Live, Timestamp::from_micros(1)))
+                .expect("committed");
             let snapshot = store.snapshot().expect("a snapshot");
             let (mut alerts, is_all) = unreadable_files(&snapshot, "ours").expect("read");
             assert!(is_all && alerts.len() == 1);

@@ -23,13 +23,5 @@ pub(super) fn record_failure(
         state.last_failure =
             Some(Failure { at: now, class: failure.class(), reason: failure.reason() });
     }
-    store.commit(&Batch {
-        upstream,
-        rows: &[],
-        destination: Destination::Live,
-        state: Some(&state),
-        seen: None,
-        max_size: u64::MAX,
-        now,
-    })
+    store.commit(&Batch { state: Some(&state), ..Batch::of(upstream, &[], Destination::Live, now) })
 }

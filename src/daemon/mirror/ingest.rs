@@ -306,16 +306,18 @@ impl<O: Observer> Ingest<O> {
         }
         let now = self.clock.now();
         // A decision during the run counts for it, as far as it has what the person saw.
-        self.state.keep_decisions(&self.store.snapshot()?.upstream(&self.options.upstream)?);
+        let snapshot = self.store.snapshot()?;
+        let stored = snapshot.upstream(&self.options.upstream)?;
+        self.state.keep_decisions(&stored);
         let RunOptions { safety_limits, upstream, .. } = &self.options;
         let (hold, recent) = if self.state.accepts_batches() {
             (Hold::default(), self.state.recent.clone())
         } else {
-            hold(&self.store.snapshot()?, &self.options, &self.state, &self.run, now)?
+            hold(&snapshot, &self.options, &self.state, &self.run, now)?
         };
         let whole = self.state.accepted(&self.run, now, self.options.overlap);
         let whole = UpstreamState { recent, ..whole };
-        let stored = self.store.snapshot()?.upstream(upstream)?;
+        drop(snapshot);
         let left_out = stored.run.is_some_and(|run| run.left_out);
         let limit = stored.out_of_room.filter(|_| left_out);
         let whole = if left_out { self.state.without_content(whole, limit) } else { whole };

@@ -94,15 +94,8 @@ mod tests {
                 last_attempt: Some(at),
                 ..UpstreamState::default()
             };
-            let batch = Batch {
-                upstream: "endless",
-                rows: &[],
-                destination: Destination::Live,
-                state: Some(&state),
-                seen: None,
-                max_size: u64::MAX,
-                now: at,
-            };
+            let batch =
+                Batch { state: Some(&state), ..Batch::of("endless", &[], Destination::Live, at) };
             store.commit(&batch).expect("committed");
             Settling::read(&store.snapshot().expect("one"), &upstreams, at).expect("read")
         };

@@ -109,15 +109,7 @@ fn commit(store: &Store, members: &str, official: &str, destination: Destination
     );
     let item: Box<RawValue> = serde_json::from_str(&json).expect("a JSON text");
     let rows = [Row::Entry(Entry::read(&item, now()).expect("well-formed"))];
-    let batch = Batch {
-        upstream: "up",
-        rows: &rows,
-        destination,
-        state: None,
-        seen: None,
-        max_size: u64::MAX,
-        now: now(),
-    };
+    let batch = Batch::of("up", &rows, destination, now());
     store.commit(&batch).expect("committed");
 }
 

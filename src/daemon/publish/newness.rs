@@ -126,15 +126,8 @@ servers:
     fn newness(state: Option<&UpstreamState>, now: Timestamp) -> Option<Newness> {
         let store = Store::ephemeral(hour(0)).expect("a store");
         if let Some(state) = state {
-            let batch = Batch {
-                upstream: "official",
-                rows: &[],
-                destination: Destination::Live,
-                state: Some(state),
-                seen: None,
-                max_size: u64::MAX,
-                now,
-            };
+            let batch =
+                Batch { state: Some(state), ..Batch::of("official", &[], Destination::Live, now) };
             store.commit(&batch).expect("committed");
         }
         let policy = Arc::new(policy(overlays(OVERLAYS, hour(0))));

@@ -329,16 +329,10 @@ fn served_entry_whose_row_became_unreadable_stays_and_raises_an_alert() {
     assert_eq!(open_kinds(), []);
     let (name, version) = ("com.example/tool".to_owned(), "1.0.0".to_owned());
     let row = Quarantined { name, version, reason: "why".into(), item: "[7]".into() };
-    let batch = Batch {
-        upstream: "up",
-        rows: &[Row::Quarantined(row)],
-        destination: Destination::Live,
-        state: None,
-        seen: None,
-        max_size: u64::MAX,
-        now: now(),
-    };
-    publication.store.commit(&batch).expect("committed");
+    publication
+        .store
+        .commit(&Batch::of("up", &[Row::Quarantined(row)], Destination::Live, now()))
+        .expect("committed");
     assert_eq!(open_kinds(), [AlertKind::UnreadableRow]);
     send_with(&publication.store, r#""description":"first""#, "deprecated");
     assert_eq!(open_kinds(), [AlertKind::StatusChanged]);

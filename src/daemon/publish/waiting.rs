@@ -127,15 +127,8 @@ mod tests {
     fn names_that_wait_for_an_upstream_are_counted_in_one_alert_after_ten_minutes() {
         let store = Store::ephemeral(minute(0)).expect("a store");
         let state = UpstreamState { first_attempt: Some(minute(0)), ..UpstreamState::default() };
-        let batch = Batch {
-            upstream: "ours",
-            rows: &[],
-            destination: Destination::Live,
-            state: Some(&state),
-            seen: None,
-            max_size: u64::MAX,
-            now: minute(0),
-        };
+        let batch =
+            Batch { state: Some(&state), ..Batch::of("ours", &[], Destination::Live, minute(0)) };
         store.commit(&batch).expect("committed");
         let awaited = || Awaited { upstream: Some("ours".into()), is_unverified: false };
         let (one, two) = (name("com.example/one"), name("com.example/two"));

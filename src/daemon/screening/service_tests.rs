@@ -141,15 +141,8 @@ fn put(store: &Store, upstream: &str, rows: &[Row], last_full_sync: Option<Times
         last_full_sync,
         ..UpstreamState::default()
     };
-    let batch = Batch {
-        upstream,
-        rows,
-        destination: Destination::Live,
-        state: Some(&state),
-        seen: None,
-        max_size: u64::MAX,
-        now: now(),
-    };
+    let batch =
+        Batch { state: Some(&state), ..Batch::of(upstream, rows, Destination::Live, now()) };
     store.commit(&batch).expect("committed");
 }
 

@@ -29,6 +29,19 @@ pub struct Batch<'a> {
     pub now: Timestamp,
 }
 
+impl<'a> Batch<'a> {
+    /// Returns rows without a state, with all the room that they need.
+    #[must_use]
+    pub const fn of(
+        upstream: &'a str,
+        rows: &'a [Row],
+        destination: Destination,
+        now: Timestamp,
+    ) -> Self {
+        Self { upstream, rows, destination, state: None, seen: None, max_size: u64::MAX, now }
+    }
+}
+
 /// Rows that a full sync saw, by name and version.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen<'a> {

@@ -31,15 +31,7 @@ fn entry(name: &str, version: &str, description: &str) -> Entry {
 
 fn commit(store: &Store, rows: &[Row]) {
     let destination = Destination::Live;
-    let batch = Batch {
-        upstream: "official",
-        rows,
-        destination,
-        state: None,
-        seen: None,
-        max_size: u64::MAX,
-        now: now(),
-    };
+    let batch = Batch::of("official", rows, destination, now());
     store.commit(&batch).expect("committed");
 }
 
