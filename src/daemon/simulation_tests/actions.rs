@@ -588,12 +588,12 @@ fn kill(world: &mut World) {
 
 fn restart(world: &mut World) {
     world.note("the daemon stops".to_owned());
-    world.daemon = None;
+    world.stop();
 }
 
 fn change_views(world: &mut World) {
     let which = world.dice.below(2);
     world.note(format!("the daemon stops, and has views {which} from now on"));
-    world.daemon = None;
+    world.stop();
     world.choose_views(which);
 }

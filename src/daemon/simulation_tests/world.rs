@@ -92,7 +92,8 @@ pub(super) struct World {
 pub(super) struct Recorded {
     pub(super) at: Timestamp,
     pub(super) served: BTreeMap<(String, String, String), Digest>,
-    /// False while something that is hidden may not be committed: a kill loses the time at which it was hidden.
+    /// False while something that is hidden may not be committed: a daemon that ends loses the time at which it was
+    /// hidden.
     pub(super) is_committed: bool,
 }
 
@@ -235,11 +236,16 @@ impl World {
         rules.collect()
     }
 
+    /// Ends the daemon. What its store did not take is lost.
+    pub(super) fn stop(&mut self) {
+        self.daemon = None;
+        self.recorded.retain(|recorded| recorded.is_committed);
+    }
+
     /// Ends the daemon as a loss of power does.
     pub(super) fn kill(&mut self, unsynced: Unsynced) {
         self.disk.turn_off();
-        self.daemon = None;
-        self.recorded.retain(|recorded| recorded.is_committed);
+        self.stop();
         self.disk = self.disk.restarted(unsynced);
         self.tally.kills += 1;
     }

@@ -84,6 +84,7 @@ impl<'w> Stage<'w> {
             Step::Start => {
                 let daemon = self.place.start().await;
                 daemon.ready().await;
+                synchronised(&daemon).await;
             }
             Step::Acknowledge { all } => self.acknowledge(*all).await,
         }
@@ -128,6 +129,7 @@ impl<'w> Stage<'w> {
         let (wanted, views) = (self.entries(), self.views());
         let daemon = self.place.start().await;
         daemon.ready().await;
+        synchronised(&daemon).await;
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
             if listed(&daemon.operate("/list?all=true").await.json()) == wanted {
@@ -197,6 +199,18 @@ impl<'w> Stage<'w> {
         let explained = offline_explain(&self.place, names);
         Outcome { list, explained, daemon_list, daemon_explained, served }
     }
+}
+
+/// Waits for the first run of each upstream. A daemon that is killed in it leaves a run that the next one resumes: it
+/// would not see what the script puts meanwhile.
+async fn synchronised(daemon: &Daemon) {
+    eventually("each upstream was read by this process", async || {
+        let status = daemon.operate("/status").await.json();
+        let mut upstreams = status["upstreams"].as_array().expect("a list").iter();
+        let was_read = |upstream: &Value| upstream["nextAttempt"].is_string();
+        upstreams.all(|upstream| upstream["enabled"] == false || was_read(upstream)).then_some(())
+    })
+    .await;
 }
 
 /// Returns what these decisions require to be served.
