@@ -8,10 +8,11 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use super::error::{CliError, Exit};
+use super::prepared::{Listeners, Listening, OpenSources, Prepared, listen};
 use super::print::out;
-use super::serve::{Listeners, Surroundings, listen, run_daemon};
+use super::serve::{Surroundings, run_daemons};
 use super::stopping::Stopping;
-use crate::config::{Locations, Settings, read_upstreams};
+use crate::config::{Locations, Settings};
 use crate::daemon::{Clock, Shift};
 use crate::demo::{Doubles, FILES, START};
 use crate::model::Timestamp;
@@ -28,16 +29,17 @@ pub(super) async fn demo(
     let failed = |source| CliError::File { path: "loopback".into(), source };
     let doubles = Doubles::start(&clock, &stopping.stop).await.map_err(failed)?;
     let folder = Folder::create(&doubles.upstream)?;
+    let settings = folder.settings(&given)?;
     let listeners = Listeners {
         registry: listen_near(given.listen, "the registry", "--listen").await?,
         operations: listen_near(given.ops_listen, "operations", "--ops-listen").await?,
     };
-    let settings = folder.settings(&given)?;
-    let sources = sources(&settings, doubles.resolver)?;
-    let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
-    introduce(folder.path(), doubles.rows, listeners.registry.local_addr().unwrap_or(given.listen));
-    let surroundings = Surroundings { sources, shift, stopping };
-    run_daemon(settings, upstreams, listeners, surroundings, Some(bars)).await
+    introduce(folder.path(), doubles.rows, listeners.registry.address());
+    let resolver = doubles.resolver;
+    let open_sources: OpenSources = Arc::new(move |settings| sources(settings, resolver));
+    let prepared = Prepared::new(settings, Some(&listeners), &open_sources).await?;
+    let surroundings = Surroundings { open_sources, shift, stopping };
+    run_daemons(prepared, &surroundings, Some(bars)).await
 }
 
 /// The folder of the demo: of a random name, for its owner alone. It is removed at the end.
@@ -87,11 +89,12 @@ async fn listen_near(
     wanted: SocketAddr,
     what: &'static str,
     flag: &'static str,
-) -> Result<TcpListener, CliError> {
-    match TcpListener::bind(wanted).await {
-        Ok(listener) => Ok(listener),
-        Err(_) => listen(what, SocketAddr::new(wanted.ip(), 0), flag).await,
-    }
+) -> Result<Listening, CliError> {
+    let listener = match TcpListener::bind(wanted).await {
+        Ok(listener) => listener,
+        Err(_) => listen(what, SocketAddr::new(wanted.ip(), 0), flag).await?,
+    };
+    Listening::new(wanted, listener)
 }
 
 /// Returns the ownership sources of the demo: its own DNS server, and no other service.

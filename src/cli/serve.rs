@@ -1,37 +1,29 @@
-use std::net::SocketAddr;
-use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::MultiProgress;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::client::Addresses;
 use super::error::{CliError, Exit};
+use super::prepared::{Listeners, OpenSources, Prepared};
 use super::progress::show_first_syncs;
-use super::stopping::{Stopping, step};
-use super::target::{clock_of, first_overlays, ids};
-use crate::api::{
-    Door, Socket, TOKEN_FILE, Tls, TokenFile, operations, registry, serve as serve_http,
-    serve_socket,
-};
-use crate::config::{Folder, Origin, Public, Settings, Upstream, read_overlays, read_upstreams};
+use super::starting::{Started, start};
+use super::stopping::Stopping;
+use crate::api::{Door, Socket, operations, registry, serve as serve_http, serve_socket};
+use crate::config::{Public, Settings};
 use crate::daemon::{
-    DaemonError, Services, Shift, fitting_connections, load_folder, open_source, open_sources,
-    open_webhooks, raise_descriptors, run,
+    DaemonError, Services, SettingsFile, Shift, fitting_connections, open_sources,
+    raise_descriptors, run,
 };
+use crate::lint::summarize;
 use crate::model::{Escaped, reason};
-use crate::remote::OwnershipSources;
-use crate::store::{Store, restrict_folder};
-use crate::telemetry::dropped_lines;
+use crate::store::restrict_folder;
 
 /// The process stops within five seconds, whatever happens.
 const LONGEST_STOP: Duration = Duration::from_secs(3);
-/// The time between two readings of the overlay folder that must be equal at a start, and their number at most.
-const BETWEEN_READINGS: Duration = Duration::from_millis(150);
-const MOST_READINGS: usize = 10;
 
 /// Runs the daemon until it is interrupted.
 pub(super) async fn serve(
@@ -39,126 +31,90 @@ pub(super) async fn serve(
     bars: Option<&MultiProgress>,
     stopping: Stopping,
 ) -> Result<Exit, CliError> {
-    let opening = async {
-        let opened = step(move || {
-            let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
-            let sources = open_sources(&settings)?;
-            Ok((settings, upstreams, sources))
-        });
-        let (settings, upstreams, sources) = opened.await?;
-        let listeners = Listeners {
-            registry: listen("the registry", settings.listen, "--listen").await?,
-            operations: listen("operations", settings.ops_listen, "--ops-listen").await?,
-        };
-        Ok::<_, CliError>((settings, upstreams, sources, listeners))
+    let open_sources: OpenSources = Arc::new(|settings| Ok(open_sources(settings)?));
+    let surroundings = Surroundings { open_sources, shift: Shift::NONE, stopping };
+    let opening = Prepared::new(settings, None, &surroundings.open_sources);
+    let Some(prepared) = surroundings.stopping.unless_stopped(opening).await else {
+        return Ok(Exit::Done);
     };
-    let Some(opened) = stopping.unless_stopped(opening).await else { return Ok(Exit::Done) };
-    let (settings, upstreams, sources, listeners) = opened?;
-    let surroundings = Surroundings { sources, shift: Shift::NONE, stopping };
-    run_daemon(settings, upstreams, listeners, surroundings, bars).await
+    run_daemons(prepared?, &surroundings, bars).await
 }
 
-/// The sockets that a daemon answers on.
-pub(super) struct Listeners {
-    pub registry: TcpListener,
-    pub operations: TcpListener,
-}
-
-/// The surroundings of a daemon. `demo` passes doubles; no setting does.
+/// The surroundings of a daemon, which `demo` has of its own.
 pub(super) struct Surroundings {
-    pub sources: OwnershipSources,
+    pub open_sources: OpenSources,
     /// The difference of its clock from the system's.
     pub shift: Shift,
     pub stopping: Stopping,
 }
 
-/// A daemon that has read everything that it needs, and runs nothing yet.
-struct Started {
-    services: Arc<Services>,
-    token: Arc<TokenFile>,
-    tls: Option<Tls>,
+/// The end of a daemon.
+enum Ended {
+    Stopped,
+    /// Other settings replace those that it had.
+    Replaced(Box<Prepared>),
 }
 
-/// Runs a daemon until it is interrupted or stopped.
-pub(super) async fn run_daemon(
-    settings: Settings,
-    upstreams: Vec<Upstream>,
-    listeners: Listeners,
-    surroundings: Surroundings,
+/// Runs a daemon, and another one each time that the settings file has other settings, until a stop. A daemon that does
+/// not start leaves its place to one with the earlier settings.
+pub(super) async fn run_daemons(
+    prepared: Prepared,
+    surroundings: &Surroundings,
     bars: Option<&MultiProgress>,
 ) -> Result<Exit, CliError> {
-    let Surroundings { sources, shift, stopping } = surroundings;
-    let starting = start(settings, upstreams.clone(), shift);
-    let Some(started) = stopping.unless_stopped(starting).await else { return Ok(Exit::Done) };
-    let running =
-        Box::pin(run_started(started?, upstreams, listeners, (sources, &stopping.stop), bars));
-    stopping.unless_insisted(running).await.unwrap_or(Ok(Exit::Done))
-}
-
-/// Reads the files and opens the store, on threads that may block.
-async fn start(
-    settings: Settings,
-    upstreams: Vec<Upstream>,
-    shift: Shift,
-) -> Result<Started, CliError> {
-    let opened = step(move || {
-        for upstream in upstreams.iter().filter(|upstream| upstream.enabled) {
-            open_source(upstream, &settings.egress)?;
-        }
-        open_webhooks(&settings)?;
-        let tls = check_exposure(&settings)?;
-        if !Store::exists(&settings.data) {
-            // Refused files must leave nothing behind, so they are refused before a store is made.
-            first_overlays(&settings, &upstreams, shift.now())?;
-        }
-        let store = Store::create(&settings.data, shift.now())?.limited(settings.disk);
-        let clock = clock_of(&store)?.shifted(shift);
-        let hears = |upstream: &Upstream| {
-            upstream.enabled && matches!(upstream.origin, Origin::Registry(_))
-        };
-        let clock = if upstreams.iter().any(hears) { clock.awaiting_a_date() } else { clock };
-        Ok((settings, upstreams, tls, store, clock))
-    });
-    let (settings, upstreams, tls, store, clock) = opened.await?;
-    let folder = settled(&settings.overlays).await?;
-    step(move || {
-        let load = |keep| {
-            let (ids, now) = (ids(&upstreams), clock.now());
-            load_folder(&settings, folder.clone(), Some(&ids), Some(&store), now, keep)
-        };
-        let overlays = match load(true) {
-            // A full disk must not keep denials from being read.
-            Err(error) => {
-                error!(reason = %reason(&error), "the overlays could not be stored as the last valid set");
-                load(false)?
+    let mut prepared = prepared;
+    let mut earlier: Option<(Settings, Listeners)> = None;
+    let mut refused = None;
+    loop {
+        let settings = prepared.settings.clone();
+        let listeners = prepared.listeners.again()?;
+        let is_first = earlier.is_none() && refused.is_none();
+        let stopping = &surroundings.stopping;
+        let starting = start(prepared, surroundings.shift, is_first);
+        let Some(started) = stopping.unless_stopped(starting).await else { return Ok(Exit::Done) };
+        let ended = match started {
+            Ok(started) => {
+                if let Some((settings, reason)) = refused.take() {
+                    started.services.settings_file.refuse(&settings, reason, true);
+                }
+                let running = Box::pin(run_started(started, surroundings, bars));
+                stopping.unless_insisted(running).await.unwrap_or(Ok(Ended::Stopped))
             }
-            loaded => loaded?,
+            Err(error) => Err(error),
         };
-        let overlays = overlays.map_err(CliError::Findings)?;
-        let token = TokenFile::open(&settings.data)
-            .map_err(|source| CliError::File { path: settings.data.join(TOKEN_FILE), source })?;
-        let services = Services::new(settings, Arc::new(store), Arc::new(clock), overlays)?;
-        services.count_dropped_log_lines(dropped_lines);
-        Ok(Started { services, token, tls })
-    })
-    .await
+        prepared = match (ended, earlier.take()) {
+            (Ok(Ended::Stopped), _) => return Ok(Exit::Done),
+            (Ok(Ended::Replaced(next)), _) => {
+                earlier = Some((settings, listeners));
+                *next
+            }
+            (Err(error @ CliError::Daemon(DaemonError::Panicked(_))), _) | (Err(error), None) => {
+                return Err(error);
+            }
+            (Err(error), Some((before, listeners))) => {
+                let reason = described(&error);
+                error!(reason = %Escaped(&reason), "the daemon does not start with these settings; the earlier ones are used again");
+                refused = Some((settings, reason));
+                Prepared::new(before, Some(&listeners), &surroundings.open_sources).await?
+            }
+        };
+    }
 }
 
-/// Serves and follows until the stop.
+/// Serves and follows until the stop, or until other settings are ready to replace these.
 async fn run_started(
     started: Started,
-    upstreams: Vec<Upstream>,
-    listeners: Listeners,
-    (sources, stop): (OwnershipSources, &CancellationToken),
+    surroundings: &Surroundings,
     bars: Option<&MultiProgress>,
-) -> Result<Exit, CliError> {
-    let Started { services, token, tls } = started;
+) -> Result<Ended, CliError> {
+    let Started { services, token, upstreams, sources, tls, listeners } = started;
+    let stop = surroundings.stopping.stop.child_token();
     let settings = Arc::clone(&services.settings);
     let socket = open_socket(&settings).await;
     let addresses = Addresses {
         pid: std::process::id(),
-        registry: address(&listeners.registry, settings.listen),
-        operations: address(&listeners.operations, settings.ops_listen),
+        registry: listeners.registry.address(),
+        operations: listeners.operations.address(),
     };
     if let Err(error) = addresses.write(&settings.data) {
         warn!(reason = %reason(&error), "commands do not find this daemon; name its address with --ops-listen");
@@ -169,10 +125,12 @@ async fn run_started(
     if let Some(tls) = tls.clone() {
         tokio::spawn(tls.follow_files(Arc::clone(&services), stop.clone()));
     }
+    let (store, file) = (Arc::clone(&services.store), Arc::clone(&services.settings_file));
+    let kept = listeners.again()?;
     let pressure = Arc::clone(&services.pressure);
     let door = Door { public: fitting(&services), answers_at_once: true, tls, pressure };
     let public = registry(Arc::clone(&services));
-    let public = serve_http(listeners.registry, public, door, stop.clone());
+    let public = serve_http(listeners.registry.accept()?, public, door, stop.clone());
     tokio::spawn(Arc::clone(&token).follow(stop.clone()));
     let private = operations(Arc::clone(&services), token);
     let local = socket.map(|socket| serve_socket(socket, private.clone(), stop.clone()));
@@ -182,21 +140,53 @@ async fn run_started(
         }
     });
     let door = Door::operations(Arc::clone(&services.pressure));
-    let private = serve_http(listeners.operations, private, door, stop.clone());
+    let private = serve_http(listeners.operations.accept()?, private, door, stop.clone());
     let (public, private) = (tokio::spawn(public), tokio::spawn(private));
     // A task of its own: it begins with work on the store, which may hang.
     let loops = tokio::spawn(run(services, upstreams, sources, stop.clone()));
-    let ended = in_time(async { loops.await? }, stop).await;
+    let mut loops = pin!(in_time(async { loops.await? }, &stop));
+    let (ended, next) = tokio::select! {
+        ended = &mut loops => (ended, None),
+        next = replacement(&file, &kept, &surroundings.open_sources) => {
+            info!("the settings file has other settings; the daemon starts again with them");
+            stop.cancel();
+            (loops.await, Some(next))
+        }
+    };
     stop.cancel();
     // A server that panicked has logged so; there is nothing left to wait for.
     let _ = (public.await, private.await, local.await);
     Addresses::remove(&settings.data);
+    store.close();
     if let Err(error) = &ended {
         error!(%error, "the daemon cannot go on");
     }
     ended?;
     info!("stopped");
-    Ok(Exit::Done)
+    Ok(next.map_or(Ended::Stopped, |next| Ended::Replaced(Box::new(next))))
+}
+
+/// Waits for other settings with which a daemon can start, as far as that is known beside the one that runs.
+async fn replacement(
+    file: &SettingsFile,
+    kept: &Listeners,
+    open_sources: &OpenSources,
+) -> Prepared {
+    loop {
+        let settings = file.next().await;
+        match Prepared::new((*settings).clone(), Some(kept), open_sources).await {
+            Ok(prepared) => return prepared,
+            Err(error) => file.refuse(&settings, described(&error), false),
+        }
+    }
+}
+
+/// Returns the reason of an error with the findings of files.
+fn described(error: &CliError) -> String {
+    match error {
+        CliError::Findings(findings) => summarize(findings),
+        error => reason(error),
+    }
 }
 
 /// Raises the limit of open files; returns the settings of the registry with connections that fit it.
@@ -238,40 +228,6 @@ async fn open_socket(settings: &Settings) -> Option<Socket> {
     }
 }
 
-/// Refuses addresses that would carry answers unprotected; returns the certificate of the registry.
-pub(super) fn check_exposure(settings: &Settings) -> Result<Option<Tls>, CliError> {
-    let public = &settings.public;
-    if public.tls.is_none() && public.is_exposed(settings.listen) {
-        return Err(CliError::Exposed { address: settings.listen });
-    }
-    if public.is_exposed(settings.ops_listen) {
-        return Err(CliError::ExposedOperations { address: settings.ops_listen });
-    }
-    Ok(public.tls.as_ref().map(Tls::load).transpose()?)
-}
-
-/// Reads the overlay folder until two readings are equal, but not for long: a file may be half-written, and its denials
-/// come last. Returns the last one: another would be one that was not compared.
-async fn settled(folder: &Path) -> Result<Folder, CliError> {
-    let read = || {
-        let folder = folder.to_owned();
-        step(move || Ok(read_overlays(&folder)))
-    };
-    let mut before = read().await?;
-    for _ in 0..MOST_READINGS {
-        tokio::time::sleep(BETWEEN_READINGS).await;
-        let now = read().await?;
-        if now == before {
-            return Ok(now);
-        }
-        before = now;
-    }
-    warn!(
-        "the overlay folder changes all the time; what is half-written is judged when it has settled"
-    );
-    Ok(before)
-}
-
 /// Lets the loops end by themselves, and gives up on one that is stuck in the system: an operator who stops the daemon
 /// must not wait for a mount that hangs.
 async fn in_time(
@@ -289,21 +245,4 @@ async fn in_time(
             Ok(())
         }
     }
-}
-
-pub(super) async fn listen(
-    what: &'static str,
-    address: SocketAddr,
-    flag: &'static str,
-) -> Result<TcpListener, CliError> {
-    TcpListener::bind(address).await.map_err(|source| CliError::Listen {
-        what,
-        address,
-        flag,
-        source,
-    })
-}
-
-fn address(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
-    listener.local_addr().unwrap_or(asked)
 }

@@ -40,12 +40,20 @@ pub struct Egress {
     pub internal_domains: Vec<String>,
 }
 
+/// A reading of the settings file, which another reading repeats.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reading {
+    /// The digest of the content; `None` if there was no file.
+    pub digest: Option<Digest>,
+    /// The locations of the command line, and true if it names the file.
+    given: (Locations, bool),
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The configuration file, even if it is absent.
     pub file: PathBuf,
-    /// The digest of its content, as it was read.
-    pub digest: Option<Digest>,
+    pub reading: Reading,
     pub data: PathBuf,
     pub upstreams: PathBuf,
     pub overlays: PathBuf,
@@ -125,7 +133,7 @@ impl Default for Settings {
         let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Self {
             file: "vidimus.toml".into(),
-            digest: None,
+            reading: Reading::default(),
             data: "data".into(),
             upstreams: "upstreams".into(),
             overlays: "overlays".into(),
@@ -162,11 +170,12 @@ impl Settings {
     /// # Errors
     /// All findings in the file, each with its place.
     pub fn load(file: &Path, named: bool, given: Locations) -> Result<Self, Vec<Finding>> {
-        let mut settings = Self { file: file.to_owned(), ..Self::default() };
+        let reading = Reading { digest: None, given: (given.clone(), named) };
+        let mut settings = Self { file: file.to_owned(), reading, ..Self::default() };
         match std::fs::read_to_string(file) {
             Ok(text) => {
                 settings.read(&text, file)?;
-                settings.digest = Some(Digest::of(text.as_bytes()));
+                settings.reading.digest = Some(Digest::of(text.as_bytes()));
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => {}
             Err(error) => {
@@ -186,21 +195,16 @@ impl Settings {
         Ok(settings)
     }
 
-    /// Returns the reason why the file does not say what is in use, if it has other content than when it was read.
-    #[must_use]
-    pub fn changed(&self) -> Option<String> {
-        let file = self.file.display();
-        match std::fs::read(&self.file) {
-            Ok(bytes) if Some(Digest::of(&bytes)) == self.digest => None,
-            Ok(_) => Some(match Self::load(&self.file, true, Locations::default()) {
-                Ok(_) => format!("{file} has changed; restart the daemon to use it"),
-                Err(_) => format!("{file} has errors, and the daemon would not start with it"),
-            }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && self.digest.is_none() => {
-                None
-            }
-            Err(error) => Some(format!("{file} cannot be read: {error}")),
-        }
+    /// Reads the file again; `None` if it says what it said before.
+    ///
+    /// # Errors
+    /// All findings in the file, each with its place.
+    pub fn reread(&self) -> Result<Option<Self>, Vec<Finding>> {
+        let Reading { digest, given: (given, named) } = &self.reading;
+        // A file that was there is not optional any more.
+        let read = Self::load(&self.file, *named || digest.is_some(), given.clone())?;
+        let same = Self { reading: self.reading.clone(), ..read.clone() };
+        Ok((same != *self).then_some(read))
     }
 
     /// Returns the path of the Unix socket of operations.

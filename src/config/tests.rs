@@ -460,8 +460,12 @@ fn documented_defaults_are_in_effect() {
     };
     let read = settings(&written(&vidimus, default), Locations::default()).expect("valid");
     assert!(read.ops_listen_named, "a file that writes the default names the address");
-    let read =
-        Settings { file: "vidimus.toml".into(), ops_listen_named: false, digest: None, ..read };
+    let read = Settings {
+        file: "vidimus.toml".into(),
+        ops_listen_named: false,
+        reading: super::settings::Reading::default(),
+        ..read
+    };
     assert_eq!(read, Settings::default());
 
     let folder = folder(&[

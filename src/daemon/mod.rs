@@ -59,6 +59,7 @@ mod runtime;
 mod scans;
 mod screening;
 mod services;
+mod settings_file;
 #[cfg(test)]
 mod simulation_tests;
 mod verification;
@@ -100,6 +101,7 @@ pub use runtime::{
 pub use scans::{lint_scans, load_scans};
 pub use screening::{Lookalike, Screenings, lookalikes_of};
 pub use services::Services;
+pub use settings_file::SettingsFile;
 pub use verification::{
     MentionedNamespace, NameReport, OwnershipReport, mentioned_namespaces, open_sources,
     verify_once,

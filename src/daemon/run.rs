@@ -17,9 +17,10 @@ use super::runtime::{
     Clock, Feed, Supervisor, blocking, keep_time, report_pressure, run_on_own_thread, watch_folder,
 };
 use super::screening::{self, screen};
+use super::settings_file::SettingsFile;
 use super::verification::{self, Service, verify};
 use super::{DaemonError, Services};
-use crate::config::{Settings, Upstream, read_advisories, read_evidence};
+use crate::config::{Upstream, read_advisories, read_evidence};
 use crate::model::{Name, reason};
 use crate::overlay::NamePattern;
 use crate::remote::OwnershipSources;
@@ -67,7 +68,7 @@ pub async fn run(
     let feeds = Arc::new(feeds(&services)?);
     let notify = Notify::open(&services.settings, store, clock)?;
     let supervisor = Supervisor::new(store, clock);
-    let looks = file_looks((&verification, &looking), &feeds, &notify, &services.settings);
+    let looks = file_looks((&verification, &looking), &feeds, &notify, &services.settings_file);
     let mut followers = Followers::new(&services.mirror, &supervisor, &stop);
     followers.replace(upstreams).await?;
     let mut loops = Loops { supervisor, stop, tasks: JoinSet::new() };
@@ -154,7 +155,7 @@ fn file_looks(
     (verification, looking): (&Arc<Service>, &Arc<Looking>),
     feeds: &Arc<Feeds>,
     notify: &Notify,
-    settings: &Arc<Settings>,
+    settings: &Arc<SettingsFile>,
 ) -> [(&'static str, Look); 5] {
     let settings = Arc::clone(settings);
     let (verification, looking) = (Arc::clone(verification), Arc::clone(looking));
@@ -164,7 +165,7 @@ fn file_looks(
         ("provenance", Arc::new(move || looking.verifier.look().err().into_iter().collect())),
         ("feeds", Arc::new(move || feeds.look_at_files())),
         ("webhooks", Arc::new(move || notify.look_at_files())),
-        ("settings", Arc::new(move || settings.changed().into_iter().collect())),
+        ("settings", Arc::new(move || settings.look())),
     ]
 }
 

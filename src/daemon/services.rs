@@ -14,6 +14,7 @@ use super::query::{StatusReport, status, store_alert};
 use super::runtime::{Clock, ClockNotAccepted, Pressure, accept_clock, blocking};
 use super::scans::Scans;
 use super::screening::{ScreeningHandle, Screenings};
+use super::settings_file::SettingsFile;
 use super::verification::{OwnershipReport, Verification};
 use crate::advisory::{Hold, ReleaseRequest};
 use crate::alert::{Alert, AlertReport, NotAcknowledged};
@@ -31,6 +32,7 @@ const CONFIRM_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Services {
     pub settings: Arc<Settings>,
+    pub settings_file: Arc<SettingsFile>,
     pub store: Arc<Store>,
     pub clock: Arc<Clock>,
     /// The store's random word, shown to clients.
@@ -116,6 +118,7 @@ impl Services {
             ports,
         )?;
         Ok(Arc::new(Self {
+            settings_file: Arc::new(SettingsFile::new(Arc::clone(&settings))),
             settings,
             store,
             clock,

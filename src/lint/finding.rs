@@ -109,6 +109,16 @@ impl Serialize for Finding {
     }
 }
 
+/// Returns the first finding, and the number of the others.
+#[must_use]
+pub fn summarize(findings: &[Finding]) -> String {
+    let first = findings.first().map(ToString::to_string).unwrap_or_default();
+    match findings.len() {
+        0 | 1 => first,
+        count => format!("{first}; and {} more, which `vidimus check` lists", count - 1),
+    }
+}
+
 /// A finding as it is sent to a process that may have the files too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FindingReport {

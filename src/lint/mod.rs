@@ -26,7 +26,7 @@ mod yaml;
 
 pub use duration::{DURATION, duration};
 pub use field::{Field, FileFormat, Language, Table};
-pub use finding::{Finding, FindingReport, Severity, bounded, has_errors};
+pub use finding::{Finding, FindingReport, Severity, bounded, has_errors, summarize};
 pub use json_schema::json_schema;
 pub use node::{Kind, Node};
 pub use reader::{Fields, Reader, nearest};

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use redb::{Database, ReadableDatabase, StorageBackend, WriteTransaction};
@@ -21,8 +22,9 @@ pub(super) const FILE: &str = "vidimus.redb";
 /// An open store. It is locked against every other process.
 #[derive(Debug)]
 pub struct Store {
-    /// Empty only when a failed file could not be opened again.
+    /// Empty when a failed file could not be opened again, and when it was closed.
     database: RwLock<Option<Database>>,
+    is_closed: AtomicBool,
     /// Opens the file again.
     reopen: Reopen,
     health: Health,
@@ -68,6 +70,7 @@ impl Store {
         initialise(&database, path, now)?;
         let store = Self {
             database: RwLock::new(Some(database)),
+            is_closed: AtomicBool::new(false),
             reopen,
             health: Health::default(),
             reserve: Reserve::default(),
@@ -250,7 +253,15 @@ impl Store {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
         // The old handle must go first: it holds the file lock.
         *database = None;
-        *database = (self.reopen.0)();
+        if !self.is_closed.load(Ordering::Acquire) {
+            *database = (self.reopen.0)();
+        }
+    }
+
+    /// Closes the file for good: what reads or writes with a handle that is left fails.
+    pub fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
+        self.database.write().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 

@@ -56,28 +56,6 @@ async fn rotated_token_of_an_upstream_is_taken_up_without_a_restart_and_a_lost_o
     alert(&place, "upstreams-refused", "upstreams", false).await;
 }
 
-/// P90: addresses and limits are those of the start, so a changed settings file is reported until a restart uses it.
-#[tokio::test(flavor = "multi_thread")]
-async fn changed_settings_file_raises_an_alert_until_it_is_in_use() {
-    let upstream = Upstream::start([Row::new("com.example/tool", "1.0.0")]).await;
-    let place = Workplace::new(&upstream.url);
-    place.write("vidimus.toml", "namespace = \"com.example.first\"\n");
-    let daemon = place.start().await;
-    daemon.synced().await;
-    place.write("vidimus.toml", "namespace = \"com.example.second\"\n");
-    let raised = alert(&place, "files-unread", "settings", true).await.expect("an alert");
-    assert!(raised.to_string().contains("restart the daemon"), "{raised}");
-    place.write("vidimus.toml", "namespaec = \"com.example.second\"\n");
-    // The commands read the file too.
-    eventually("the errors are named", async || {
-        let alerts = daemon.operate("/alerts").await.json().to_string();
-        alerts.contains("the daemon would not start with it").then_some(())
-    })
-    .await;
-    place.write("vidimus.toml", "namespace = \"com.example.first\"\n");
-    alert(&place, "files-unread", "settings", false).await;
-}
-
 /// Returns a certificate for the loopback address and its key, in PEM.
 fn certificate() -> (String, String) {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".into()]).expect("a certificate");

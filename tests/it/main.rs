@@ -15,6 +15,7 @@ mod backups;
 mod bad_members;
 mod block_size;
 mod changed_files;
+mod changed_settings;
 mod changed_upstream;
 mod clocks;
 mod commands;

@@ -1,0 +1,115 @@
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::{error, warn};
+
+use super::error::CliError;
+use super::prepared::{Listeners, Prepared};
+use super::stopping::step;
+use super::target::{clock_of, first_overlays, ids};
+use crate::api::{TOKEN_FILE, Tls, TokenFile};
+use crate::config::{Folder, Origin, Settings, Upstream, read_overlays};
+use crate::daemon::{Services, Shift, load_folder};
+use crate::model::reason;
+use crate::remote::OwnershipSources;
+use crate::store::{Store, StoreError};
+use crate::telemetry::dropped_lines;
+
+/// The time between two readings of the overlay folder that must be equal at a start, and their number at most.
+const BETWEEN_READINGS: Duration = Duration::from_millis(150);
+const MOST_READINGS: usize = 10;
+/// The time that what is left of an earlier daemon, or a command that found none meanwhile, may have the store.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
+
+/// A daemon that has read everything that it needs, and runs nothing yet.
+pub(super) struct Started {
+    pub services: Arc<Services>,
+    pub token: Arc<TokenFile>,
+    pub upstreams: Vec<Upstream>,
+    pub sources: OwnershipSources,
+    pub tls: Option<Tls>,
+    pub listeners: Listeners,
+}
+
+/// Opens the store and reads the overlays, on threads that may block.
+pub(super) async fn start(
+    prepared: Prepared,
+    shift: Shift,
+    is_first: bool,
+) -> Result<Started, CliError> {
+    let Prepared { settings, upstreams, sources, tls, listeners } = prepared;
+    let opened = step(move || {
+        if !Store::exists(&settings.data) {
+            // Refused files must leave nothing behind, so they are refused before a store is made.
+            first_overlays(&settings, &upstreams, shift.now())?;
+        }
+        let patience = if is_first { Duration::ZERO } else { LONGEST_WAIT };
+        let store = open_store(&settings, shift, patience)?.limited(settings.disk);
+        let clock = clock_of(&store)?.shifted(shift);
+        let hears = |upstream: &Upstream| {
+            upstream.enabled && matches!(upstream.origin, Origin::Registry(_))
+        };
+        let clock = if upstreams.iter().any(hears) { clock.awaiting_a_date() } else { clock };
+        Ok((settings, upstreams, store, clock))
+    });
+    let (settings, upstreams, store, clock) = opened.await?;
+    let folder = settled(&settings.overlays).await?;
+    step(move || {
+        let load = |keep| {
+            let (ids, now) = (ids(&upstreams), clock.now());
+            load_folder(&settings, folder.clone(), Some(&ids), Some(&store), now, keep)
+        };
+        let overlays = match load(true) {
+            // A full disk must not keep denials from being read.
+            Err(error) => {
+                error!(reason = %reason(&error), "the overlays could not be stored as the last valid set");
+                load(false)?
+            }
+            loaded => loaded?,
+        };
+        let overlays = overlays.map_err(CliError::Findings)?;
+        let token = TokenFile::open(&settings.data)
+            .map_err(|source| CliError::File { path: settings.data.join(TOKEN_FILE), source })?;
+        let services = Services::new(settings, Arc::new(store), Arc::new(clock), overlays)?;
+        services.count_dropped_log_lines(dropped_lines);
+        Ok(Started { services, token, upstreams, sources, tls, listeners })
+    })
+    .await
+}
+
+/// Opens the store, and waits for it at most this long while another process, or what is left of an earlier daemon, has it.
+fn open_store(settings: &Settings, shift: Shift, patience: Duration) -> Result<Store, StoreError> {
+    let begun = Instant::now();
+    loop {
+        match Store::create(&settings.data, shift.now()) {
+            Err(StoreError::Locked { .. }) if begun.elapsed() < patience => {
+                std::thread::sleep(BETWEEN_ATTEMPTS);
+            }
+            opened => return opened,
+        }
+    }
+}
+
+/// Reads the overlay folder until two readings are equal, but not for long: a file may be half-written, and its denials
+/// come last. Returns the last one: another would be one that was not compared.
+async fn settled(folder: &Path) -> Result<Folder, CliError> {
+    let read = || {
+        let folder = folder.to_owned();
+        step(move || Ok(read_overlays(&folder)))
+    };
+    let mut before = read().await?;
+    for _ in 0..MOST_READINGS {
+        tokio::time::sleep(BETWEEN_READINGS).await;
+        let now = read().await?;
+        if now == before {
+            return Ok(now);
+        }
+        before = now;
+    }
+    warn!(
+        "the overlay folder changes all the time; what is half-written is judged when it has settled"
+    );
+    Ok(before)
+}
