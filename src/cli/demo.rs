@@ -39,7 +39,7 @@ pub(super) async fn demo(
     let open_sources: OpenSources = Arc::new(move |settings| sources(settings, resolver));
     let prepared = Prepared::new(settings, Some(&listeners), &open_sources).await?;
     let surroundings = Surroundings { open_sources, shift, stopping };
-    run_daemons(prepared, &surroundings, Some(bars)).await
+    Box::pin(run_daemons(prepared, &surroundings, Some(bars))).await
 }
 
 /// The folder of the demo: of a random name, for its owner alone. It is removed at the end.

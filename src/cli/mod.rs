@@ -161,7 +161,7 @@ async fn dispatch(
     match arguments.command {
         Command::Serve => {
             let drawn = format == LogFormat::Text;
-            serve::serve(settings, drawn.then_some(&bars), stopping).await
+            Box::pin(serve::serve(settings, drawn.then_some(&bars), stopping)).await
         }
         Command::Sync { show: Some(set), only, json, .. } => {
             hold::show(settings, &set, only.as_deref(), json).await

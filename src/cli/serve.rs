@@ -37,7 +37,7 @@ pub(super) async fn serve(
     let Some(prepared) = surroundings.stopping.unless_stopped(opening).await else {
         return Ok(Exit::Done);
     };
-    run_daemons(prepared?, &surroundings, bars).await
+    Box::pin(run_daemons(prepared?, &surroundings, bars)).await
 }
 
 /// The surroundings of a daemon, which `demo` has of its own.
@@ -70,7 +70,7 @@ pub(super) async fn run_daemons(
         let listeners = prepared.listeners.again()?;
         let is_first = earlier.is_none() && refused.is_none();
         let stopping = &surroundings.stopping;
-        let starting = start(prepared, surroundings.shift, is_first);
+        let starting = Box::pin(start(prepared, surroundings.shift, is_first));
         let Some(started) = stopping.unless_stopped(starting).await else { return Ok(Exit::Done) };
         let ended = match started {
             Ok(started) => {

@@ -1,7 +1,8 @@
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use tokio::time::Instant;
 use tracing::{error, warn};
 
 use super::error::CliError;
@@ -33,28 +34,28 @@ pub(super) struct Started {
     pub listeners: Listeners,
 }
 
-/// Opens the store and reads the overlays, on threads that may block.
+/// Opens the store and reads the overlays, on threads that may block. The `first` daemon of a process does not wait for a
+/// store that another process has.
 pub(super) async fn start(
     prepared: Prepared,
     shift: Shift,
     is_first: bool,
 ) -> Result<Started, CliError> {
     let Prepared { settings, upstreams, sources, tls, listeners } = prepared;
-    let opened = step(move || {
+    let (settings, upstreams) = step(move || {
         if !Store::exists(&settings.data) {
             // Refused files must leave nothing behind, so they are refused before a store is made.
             first_overlays(&settings, &upstreams, shift.now())?;
         }
-        let patience = if is_first { Duration::ZERO } else { LONGEST_WAIT };
-        let store = open_store(&settings, shift, patience)?.limited(settings.disk);
-        let clock = clock_of(&store)?.shifted(shift);
-        let hears = |upstream: &Upstream| {
-            upstream.enabled && matches!(upstream.origin, Origin::Registry(_))
-        };
-        let clock = if upstreams.iter().any(hears) { clock.awaiting_a_date() } else { clock };
-        Ok((settings, upstreams, store, clock))
-    });
-    let (settings, upstreams, store, clock) = opened.await?;
+        Ok((settings, upstreams))
+    })
+    .await?;
+    let patience = if is_first { Duration::ZERO } else { LONGEST_WAIT };
+    let store = open_store(&settings, shift, patience).await?.limited(settings.disk);
+    let clock = clock_of(&store)?.shifted(shift);
+    let hears =
+        |upstream: &Upstream| upstream.enabled && matches!(upstream.origin, Origin::Registry(_));
+    let clock = if upstreams.iter().any(hears) { clock.awaiting_a_date() } else { clock };
     let folder = settled(&settings.overlays).await?;
     step(move || {
         let load = |keep| {
@@ -79,13 +80,18 @@ pub(super) async fn start(
     .await
 }
 
-/// Opens the store, and waits for it at most this long while another process, or what is left of an earlier daemon, has it.
-fn open_store(settings: &Settings, shift: Shift, patience: Duration) -> Result<Store, StoreError> {
+/// Opens the store, and waits at most this long while a command, or what is left of an earlier daemon, has it.
+async fn open_store(
+    settings: &Settings,
+    shift: Shift,
+    patience: Duration,
+) -> Result<Store, CliError> {
     let begun = Instant::now();
     loop {
-        match Store::create(&settings.data, shift.now()) {
-            Err(StoreError::Locked { .. }) if begun.elapsed() < patience => {
-                std::thread::sleep(BETWEEN_ATTEMPTS);
+        let data = settings.data.clone();
+        match step(move || Ok(Store::create(&data, shift.now())?)).await {
+            Err(CliError::Store(StoreError::Locked { .. })) if begun.elapsed() < patience => {
+                tokio::time::sleep(BETWEEN_ATTEMPTS).await;
             }
             opened => return opened,
         }

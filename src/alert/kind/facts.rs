@@ -128,8 +128,7 @@ pub(super) const FACTS: [Facts; 27] = [
         word: "files-unread",
         meaning: "A file that the settings name, or the settings file itself, cannot be read or used since it changed; what \
             was read of it before stays in use.",
-        remedy: "Read the reason, which names the file, and correct it; it is read again within 10 seconds. The settings \
-            file is read at a restart: run `vidimus check` before it.",
+        remedy: "Read the reason, which names the file, and correct it; it is read again within 10 seconds.",
     },
     Facts {
         kind: AlertKind::Flood,
