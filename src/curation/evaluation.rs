@@ -132,11 +132,12 @@ pub fn evaluate<'a>(
         let gates = Gate::ALL.map(|gate| input.evaluate(gate));
         let expires = input.expiry();
         hold(expires);
-        hold(input.review_ahead().map(|begin| begin.minus(Timestamp::TICK)));
+        let before = |begin: Timestamp| begin.plus(policy.unconfirmed).minus(Timestamp::TICK);
+        hold(input.review_ahead().map(before));
         hold(input.hides_deprecated());
         for outcome in &gates {
             if let Evidence::Cooldown { until, .. } = outcome.evidence() {
-                hold(Some(until.minus(Timestamp::TICK)));
+                hold(Some(before(*until)));
             }
         }
         let hides_deprecated_at = input.hides_deprecated();

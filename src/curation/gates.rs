@@ -294,7 +294,9 @@ impl<'a> GateInput<'a, '_> {
         let until = later.served_from();
         match objection {
             Some(why) => Outcome::Failed(Evidence::NotFollowed { why, rule }),
-            None if self.now < until => Outcome::Failed(Evidence::Cooldown { until, rule }),
+            None if self.policy.begins_by(self.now) < until => {
+                Outcome::Failed(Evidence::Cooldown { until, rule })
+            }
             None => Outcome::Passed(Evidence::Followed { rule }),
         }
     }
@@ -379,7 +381,7 @@ impl<'a> GateInput<'a, '_> {
     /// Returns the moment before which the approval admits nothing, if it has not come.
     pub(super) fn review_ahead(&self) -> Option<Timestamp> {
         let reviewed = self.approval()?.reviewed?;
-        reviewed.is_ahead(self.now).then_some(reviewed.start())
+        reviewed.is_ahead(self.policy.begins_by(self.now)).then_some(reviewed.start())
     }
 
     /// Returns the last moment at which a deprecated entry stays served, if a rule hides it then.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::package_urls::PackageUrls;
 use super::requirement::{OwnershipPolicy, ProvenancePolicy};
@@ -37,6 +38,8 @@ pub struct PolicySnapshot {
     pub advisories: Arc<OwnAdvisories>,
     /// The results of scanners.
     pub scans: Arc<ScanResults>,
+    /// The part of the last stop that neither an upstream nor a person has confirmed: nothing begins by it.
+    pub unconfirmed: Duration,
     /// True if the overlays protect anything.
     protects_anything: bool,
     /// The digest of what overlays protect, and of their rules about lookalikes.
@@ -77,6 +80,7 @@ impl PolicySnapshot {
             provenance: ProvenancePolicy::default(),
             advisories: Arc::default(),
             scans: Arc::default(),
+            unconfirmed: Duration::ZERO,
             protects_anything,
             protection,
         }
@@ -122,6 +126,22 @@ impl PolicySnapshot {
     pub fn with_scans(self, scans: Arc<ScanResults>) -> Self {
         let revision = Digest::of_hash(&(self.revision, scans.digest()));
         Self { revision, scans, ..self }
+    }
+
+    /// Returns this snapshot with a time that may not have passed.
+    #[must_use]
+    pub fn with_unconfirmed(self, unconfirmed: Duration) -> Self {
+        if unconfirmed.is_zero() {
+            return Self { unconfirmed, ..self };
+        }
+        Self { revision: Digest::of_hash(&(self.revision, unconfirmed)), unconfirmed, ..self }
+    }
+
+    /// Returns the time by which something may begin, such as a review or the end of a cooldown: an earlier one than the
+    /// time by which approvals end, while our clock says that time passed and no other one does.
+    #[must_use]
+    pub fn begins_by(&self, now: Timestamp) -> Timestamp {
+        now.minus(self.unconfirmed)
     }
 
     /// Returns this snapshot with other rules about a name, for evaluations of that name alone: its revision stays.
@@ -171,8 +191,12 @@ impl PolicySnapshot {
     pub fn difference(&self, before: &Self) -> PolicyDifference {
         let others = |snapshot: &Self| {
             let Self { upstreams, views, ownership, withhold, package_urls, .. } = snapshot;
-            let others =
-                (snapshot.provenance, snapshot.advisories.digest(), &snapshot.removed_internal);
+            let others = (
+                snapshot.provenance,
+                snapshot.advisories.digest(),
+                &snapshot.removed_internal,
+                snapshot.unconfirmed,
+            );
             Digest::of_hash(&(upstreams, views, ownership, withhold, package_urls, others))
         };
         if others(self) == others(before) {

@@ -346,13 +346,17 @@ impl Loops {
         let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
         let (publication, policy) =
             (Arc::clone(&services.publication), Arc::clone(&services.policy));
-        let timed = (Arc::clone(&store), Arc::clone(&clock));
+        let timed = (Arc::clone(&store), Arc::clone(&clock), Arc::clone(&policy));
         self.keep("history", move |stop| {
             let touched = publication.touched().clone();
             prune(Arc::clone(&store), Arc::clone(&clock), Arc::clone(&policy), touched, stop)
         });
-        let (store, clock) = timed;
-        self.keep("clock", move |stop| keep_time(Arc::clone(&store), Arc::clone(&clock), stop));
+        let (store, clock, policy) = timed;
+        self.keep("clock", move |stop| {
+            let policy = Arc::clone(&policy);
+            let doubt = move |unconfirmed| policy.doubt(unconfirmed);
+            keep_time(Arc::clone(&store), Arc::clone(&clock), doubt, stop)
+        });
     }
 
     fn keep<W>(

@@ -252,6 +252,7 @@ mod tests {
         let record = ClockRecord {
             agreed: at(6),
             skewed: false,
+            confirmed: Some(at(6)),
             latest: None,
             accepted: Some(accepted.clone()),
         };

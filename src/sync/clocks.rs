@@ -34,6 +34,10 @@ impl Anchor {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Clocks {
     agreed: Option<Anchor>,
+    /// The last time that an upstream or a person confirmed, with what was measured since then.
+    confirmed: Option<Anchor>,
+    /// True if an upstream may confirm the time.
+    hears: bool,
     /// The last time that each upstream stated.
     dates: BTreeMap<String, Anchor>,
     accepted: Option<AcceptedClock>,
@@ -91,6 +95,9 @@ pub struct ClockRecord {
     /// The last agreed time, with what was measured since then.
     pub agreed: Timestamp,
     pub skewed: bool,
+    /// The last time that an upstream or a person confirmed, with what was measured since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<Timestamp>,
     /// The latest time that decided what ends, where that is not the agreed one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latest: Option<Timestamp>,
@@ -103,16 +110,23 @@ impl Clocks {
     /// not if the clock was wrong before.
     #[must_use]
     pub fn resumed(record: ClockRecord, moment: Duration) -> Self {
-        let ClockRecord { agreed, skewed, latest, accepted } = record;
-        let agreed = Some(Anchor { at: agreed, moment });
-        let latest = latest.map(|at| Anchor { at, moment });
-        Self { agreed, accepted, was_skewed: skewed, has_stopped: true, latest, ..Self::default() }
+        let ClockRecord { agreed, skewed, confirmed, latest, accepted } = record;
+        let anchor = |at| Anchor { at, moment };
+        Self {
+            agreed: Some(anchor(agreed)),
+            confirmed: Some(anchor(confirmed.unwrap_or(agreed))),
+            accepted,
+            was_skewed: skewed,
+            has_stopped: true,
+            latest: latest.map(anchor),
+            ..Self::default()
+        }
     }
 
     /// Returns the state of a daemon that will soon hear from an upstream.
     #[must_use]
     pub fn awaiting_a_date(self) -> Self {
-        Self { awaits_date: true, ..self }
+        Self { awaits_date: true, hears: true, ..self }
     }
 
     /// Reads the present from our clock, `system`, at a moment.
@@ -143,6 +157,19 @@ impl Clocks {
         let latest =
             if agreement == Agreement::Skewed { self.latest(time, system, moment) } else { time };
         Reading { time, latest, agreement, ahead }
+    }
+
+    /// Returns the time by which something may begin: that which an upstream or a person confirmed last, plus what was
+    /// measured since then. Where nothing could confirm it, that is the time which is stored.
+    #[must_use]
+    pub fn earliest(&self, system: Timestamp, moment: Duration) -> Timestamp {
+        let Reading { time, agreement, .. } = self.read(system, moment);
+        match (agreement, self.confirmed) {
+            (Agreement::Unknown | Agreement::Skewed, Some(confirmed)) if self.hears => {
+                confirmed.present(moment).min(time)
+            }
+            _ => time,
+        }
     }
 
     /// Returns the latest time that is plausible while our clock is not trusted. Nothing measures a stop: it took the time
@@ -193,8 +220,11 @@ impl Clocks {
     pub fn settle(&mut self, system: Timestamp, moment: Duration) {
         let reading = self.read(system, moment);
         match reading.agreement {
-            Agreement::Agreed => (self.accepted, self.was_skewed) = (None, false),
-            Agreement::Accepted => {}
+            Agreement::Agreed => {
+                (self.accepted, self.was_skewed) = (None, false);
+                self.confirmed = Some(Anchor { at: system, moment });
+            }
+            Agreement::Accepted => self.confirmed = Some(Anchor { at: system, moment }),
             Agreement::Unknown if self.is_used_alone(system, moment) => {}
             Agreement::Unknown => return,
             Agreement::Skewed => {
@@ -221,6 +251,7 @@ impl Clocks {
     /// Accepts our clock as right.
     pub fn accept(&mut self, accepted: AcceptedClock, system: Timestamp, moment: Duration) {
         self.agree(system, moment);
+        self.confirmed = self.agreed;
         self.accepted = Some(accepted);
         (self.was_skewed, self.awaits_date) = (false, false);
     }
@@ -238,7 +269,8 @@ impl Clocks {
         let agreed = self.agreed?.present(moment);
         let skewed = agreement == Agreement::Skewed;
         let latest = self.latest.map(|latest| latest.present(moment)).filter(|_| skewed);
-        Some(ClockRecord { agreed, skewed, latest, accepted: self.accepted.clone() })
+        let confirmed = self.confirmed.map(|confirmed| confirmed.present(moment));
+        Some(ClockRecord { agreed, skewed, confirmed, latest, accepted: self.accepted.clone() })
     }
 }
 

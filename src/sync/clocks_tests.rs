@@ -81,7 +81,7 @@ fn acceptance_lasts_until_the_clocks_agree_or_the_difference_changes() {
 }
 
 fn record(skewed: bool) -> ClockRecord {
-    ClockRecord { agreed: at(0), skewed, latest: None, accepted: None }
+    ClockRecord { agreed: at(0), skewed, confirmed: None, latest: None, accepted: None }
 }
 
 #[test]
@@ -114,7 +114,8 @@ fn clock_that_was_distrusted_stays_so_over_a_restart() {
     let reading = clocks.read(at(5_000), moment(1));
     assert_eq!((reading.agreement, reading.time), (Agreement::Skewed, at(1)));
     let kept = clocks.record(at(5_000), moment(1)).expect("an agreed time");
-    assert_eq!(kept, ClockRecord { agreed: at(1), ..record(true) });
+    let confirmed = Some(at(1));
+    assert_eq!(kept, ClockRecord { agreed: at(1), confirmed, ..record(true) });
     clocks.stated("a", at(5_000), at(5_000), moment(1));
     assert_eq!(clocks.record(at(5_000), moment(1)).map(|kept| kept.skewed), Some(false));
 }
@@ -205,4 +206,27 @@ proptest! {
             }
         }
     }
+}
+
+/// P100: an upstream that lies ends approvals early at worst.
+#[test]
+fn nothing_begins_by_a_time_that_no_other_clock_confirms() {
+    let mut clocks = Clocks::resumed(record(false), moment(0)).awaiting_a_date();
+    clocks.stop_waiting();
+    clocks.settle(at(5_000), moment(1));
+    assert_eq!(clocks.read(at(5_000), moment(1)).time, at(5_000), "nothing contradicts it");
+    assert_eq!(clocks.earliest(at(5_000), moment(1)), at(1));
+    // Over another restart.
+    let kept = clocks.record(at(5_000), moment(1)).expect("an agreed time");
+    let mut clocks = Clocks::resumed(kept, moment(0)).awaiting_a_date();
+    assert_eq!(clocks.earliest(at(9_000), moment(0)), at(1));
+    clocks.stated("liar", at(900_000), at(9_000), moment(1));
+    clocks.stated("honest", at(60), at(9_000), moment(1));
+    let reading = clocks.read(at(9_000), moment(1));
+    assert!(reading.latest > at(5_000), "{reading:?}");
+    assert_eq!(clocks.earliest(at(9_000), moment(1)), at(2));
+    clocks.stated("honest", at(9_000), at(9_000), moment(1));
+    assert_eq!(clocks.earliest(at(9_000), moment(1)), at(9_000));
+    // A daemon of files alone has no other clock.
+    assert_eq!(Clocks::resumed(record(false), moment(0)).earliest(at(9_000), moment(0)), at(9_000));
 }

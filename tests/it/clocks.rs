@@ -176,6 +176,35 @@ async fn store_with_times_of_next_year_is_brought_back_by_a_person() {
     assert!(text(&offline.stderr).contains("no daemon runs"), "{}", text(&offline.stderr));
 }
 
+/// P100: while our clock alone says that a year went by, approvals end by it and nothing begins by it.
+#[tokio::test(flavor = "multi_thread")]
+async fn time_that_no_other_clock_confirms_begins_no_review() {
+    let (upstream, place) = place("2027-12-01").await;
+    let approval = "{state: approved, reviewed: 2026-06-01T12:00:00Z, expires: 2027-12-01}";
+    place.overlay("policy.yaml", &format!("servers: [{{name: {ENTRY}, approval: {approval}}}]"));
+    let daemon =
+        start(&place, &upstream, "2026-06-01T00:00:00Z", "Mon, 01 Jun 2026 00:01:00 GMT").await;
+    daemon.synced().await;
+    clock_until(&daemon, "agreed", false).await;
+    daemon.serves(0).await;
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+
+    upstream.misbehave(|_| {
+        let status = axum::http::StatusCode::BAD_GATEWAY;
+        Some(crate::support::upstream::problem(status, "down"))
+    });
+    let daemon = start(&place, &upstream, "2027-06-01T00:00:00Z", "").await;
+    let status = clock_until(&daemon, "unknown", false).await;
+    assert!(now(&status).starts_with("2027-06-01"), "{status}");
+    daemon.serves(0).await;
+    let explained = place.print(&["explain", ENTRY]);
+    assert!(explained.contains("2026-06-01"), "{explained}");
+    upstream.behave();
+    upstream.set_date("Tue, 01 Jun 2027 00:01:00 GMT");
+    clock_until(&daemon, "agreed", false).await;
+    daemon.serves(1).await;
+}
+
 /// P100: a synchronisation without a daemon stores no time that an upstream contradicts.
 #[tokio::test(flavor = "multi_thread")]
 async fn sync_without_a_daemon_stores_no_time_of_a_wrong_clock() {

@@ -230,6 +230,7 @@ fn image_is_followed_only_by_its_digest(
     assert_eq!(judge(&dossier, &policy, at(NOW)).1, why);
 }
 
+/// P100.
 #[test]
 fn benign_version_is_served_when_the_cooldown_ends() {
     let dossier = with_later(&[later("/title", json!("The wiki"))]);
@@ -241,6 +242,12 @@ fn benign_version_is_served_when_the_cooldown_ends() {
     assert_eq!(evaluation.holds_until, Some(end));
     let dossier = Dossier { verification: verified_at(end), ..dossier };
     assert_eq!(judge(&dossier, &policy, end).0, EntryState::Served);
+    // As long as no other clock says that this day has come.
+    let policy = policy.with_unconfirmed(Duration::from_hours(24));
+    assert_eq!(judge(&dossier, &policy, end).0, EntryState::Cooldown);
+    let later = end.plus(Duration::from_hours(24));
+    let dossier = Dossier { verification: verified_at(later), ..dossier };
+    assert_eq!(judge(&dossier, &policy, later).0, EntryState::Served);
 }
 
 fn verified_at(now: Timestamp) -> VerificationRecord {

@@ -57,6 +57,7 @@ proptest! {
         waived in prop::option::of(1..=28_u32),
         hide_after in prop::option::of(1..40_u32),
         scanned in prop::collection::vec((1..=28_u32, 0..5_u32), 0..3),
+        unconfirmed in prop_oneof![Just(0), 1..40_u64],
         step in 1..40_u64,
     ) {
         let approvals: Vec<String> = expiries
@@ -94,6 +95,7 @@ proptest! {
         // Nothing is compared here, and what is not compared is not followed.
         policy.withhold = false;
         let policy = policy.with_scans(scans(&scanned));
+        let policy = policy.with_unconfirmed(Duration::from_hours(24 * unconfirmed));
         let published = || head(Status::Active, "2026-01-01T00:00:00Z");
         let mut rows: Vec<DossierRow> =
             (0..3).map(|index| row("official", &format!("1.0.{index}"), published())).collect();

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -9,6 +10,9 @@ use crate::config::Settings;
 use crate::curation::{PolicySnapshot, UpstreamPolicy};
 use crate::overlay::{OverlaySet, Reading};
 use crate::scan::ScanResults;
+
+/// Clocks drift: each other difference would be another evaluation of everything.
+const TOLERANCE: Duration = Duration::from_mins(1);
 
 /// The current policy, with the lint findings of its files.
 #[derive(Debug, Clone)]
@@ -46,23 +50,19 @@ impl Policy {
 
     /// Makes loaded overlays the current ones.
     pub(in crate::daemon) fn enforce(&self, overlays: LoadedOverlays) {
-        self.current_policy.send_modify(|current_policy| {
-            let before = &current_policy.snapshot;
-            let combined = combine(&self.settings, overlays, before.upstreams.clone());
-            *current_policy = Arc::new(combined.with_reports_of(before));
+        self.current_policy.send_modify(|current| {
+            *current = self.changed(current, |parts| parts.overlays = overlays);
         });
     }
 
     /// Applies the readable denials of files that are not linted yet, on top of the current overlays.
     /// The next overlays replace them.
     pub(in crate::daemon) fn hide(&self, denials: &Reading) {
-        self.current_policy.send_if_modified(|current_policy| {
-            let overlays = current_policy.overlays.clone().hiding(denials);
-            let is_changed = !Arc::ptr_eq(&overlays.set, &current_policy.set);
+        self.current_policy.send_if_modified(|current| {
+            let overlays = current.overlays.clone().hiding(denials);
+            let is_changed = !Arc::ptr_eq(&overlays.set, &current.set);
             if is_changed {
-                let before = &current_policy.snapshot;
-                let combined = combine(&self.settings, overlays, before.upstreams.clone());
-                *current_policy = Arc::new(combined.with_reports_of(before));
+                *current = self.changed(current, |parts| parts.overlays = overlays);
             }
             is_changed
         });
@@ -74,38 +74,80 @@ impl Policy {
         upstreams: Vec<UpstreamPolicy>,
         removed_internal: BTreeSet<String>,
     ) {
-        self.current_policy.send_modify(|current_policy| {
-            let overlays = current_policy.overlays.clone();
-            let combined = combine(&self.settings, overlays, upstreams);
-            let before = &current_policy.snapshot;
-            let combined = combined.with_removed_internal(removed_internal);
-            let (advisories, scans) = (Arc::clone(&before.advisories), Arc::clone(&before.scans));
-            *current_policy = Arc::new(combined.with_reports(advisories, scans));
+        self.current_policy.send_modify(|current| {
+            *current = self.changed(current, |parts| {
+                (parts.upstreams, parts.removed_internal) = (upstreams, removed_internal);
+            });
         });
     }
 
     /// Makes the organisation's advisories the current ones.
     pub(in crate::daemon) fn advise(&self, advisories: Arc<OwnAdvisories>) {
-        self.report(|before| (advisories, Arc::clone(&before.scans)));
+        self.current_policy.send_modify(|current| {
+            *current = self.changed(current, |parts| parts.advisories = advisories);
+        });
     }
 
     /// Makes scan results the current ones.
     pub(in crate::daemon) fn scanned(&self, scans: Arc<ScanResults>) {
-        self.report(|before| (Arc::clone(&before.advisories), scans));
+        self.current_policy.send_modify(|current| {
+            *current = self.changed(current, |parts| parts.scans = scans);
+        });
     }
 
-    fn report(
-        &self,
-        reports: impl FnOnce(&PolicySnapshot) -> (Arc<OwnAdvisories>, Arc<ScanResults>),
-    ) {
-        self.current_policy.send_modify(|current_policy| {
-            let before = &current_policy.snapshot;
-            let (overlays, upstreams) = (current_policy.overlays.clone(), before.upstreams.clone());
-            let (advisories, scans) = reports(before);
-            let combined = combine(&self.settings, overlays, upstreams);
-            let combined = combined.with_removed_internal(before.removed_internal.clone());
-            *current_policy = Arc::new(combined.with_reports(advisories, scans));
+    /// Makes the time that is not confirmed the current one, if it is another by more than [`TOLERANCE`].
+    pub(in crate::daemon) fn doubt(&self, unconfirmed: Duration) {
+        self.current_policy.send_if_modified(|current| {
+            let before = current.snapshot.unconfirmed;
+            let has_ended = unconfirmed.is_zero() && !before.is_zero();
+            let is_changed = has_ended || unconfirmed.abs_diff(before) > TOLERANCE;
+            if is_changed {
+                *current = self.changed(current, |parts| parts.unconfirmed = unconfirmed);
+            }
+            is_changed
         });
+    }
+
+    fn changed(
+        &self,
+        current: &CurrentPolicy,
+        change: impl FnOnce(&mut Parts),
+    ) -> Arc<CurrentPolicy> {
+        let mut parts = Parts::of(current);
+        change(&mut parts);
+        Arc::new(parts.combine(&self.settings))
+    }
+}
+
+/// Everything that a policy consists of besides the settings.
+struct Parts {
+    overlays: LoadedOverlays,
+    upstreams: Vec<UpstreamPolicy>,
+    removed_internal: BTreeSet<String>,
+    advisories: Arc<OwnAdvisories>,
+    scans: Arc<ScanResults>,
+    unconfirmed: Duration,
+}
+
+impl Parts {
+    fn of(current: &CurrentPolicy) -> Self {
+        let snapshot = &current.snapshot;
+        Self {
+            overlays: current.overlays.clone(),
+            upstreams: snapshot.upstreams.clone(),
+            removed_internal: snapshot.removed_internal.clone(),
+            advisories: Arc::clone(&snapshot.advisories),
+            scans: Arc::clone(&snapshot.scans),
+            unconfirmed: snapshot.unconfirmed,
+        }
+    }
+
+    fn combine(self, settings: &Settings) -> CurrentPolicy {
+        let Self { overlays, upstreams, removed_internal, advisories, scans, unconfirmed } = self;
+        combine(settings, overlays, upstreams)
+            .with_removed_internal(removed_internal)
+            .with_reports(advisories, scans)
+            .with_unconfirmed(unconfirmed)
     }
 }
 
@@ -124,12 +166,17 @@ impl CurrentPolicy {
         Self { snapshot: Arc::new(snapshot), ..self }
     }
 
-    /// Returns this policy with everything in another one that neither overlays nor settings say: removed upstreams,
-    /// advisories and scan results.
+    /// Returns this policy with everything in another one that neither overlays nor settings say.
     #[must_use]
     pub fn with_reports_of(self, other: &PolicySnapshot) -> Self {
-        let this = self.with_removed_internal(other.removed_internal.clone());
-        this.with_reports(Arc::clone(&other.advisories), Arc::clone(&other.scans))
+        self.with_removed_internal(other.removed_internal.clone())
+            .with_reports(Arc::clone(&other.advisories), Arc::clone(&other.scans))
+            .with_unconfirmed(other.unconfirmed)
+    }
+
+    fn with_unconfirmed(self, unconfirmed: Duration) -> Self {
+        let snapshot = Arc::unwrap_or_clone(self.snapshot).with_unconfirmed(unconfirmed);
+        Self { snapshot: Arc::new(snapshot), ..self }
     }
 }
 

@@ -10,7 +10,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use crate::model::{Actor, Timestamp};
-use crate::sync::{AcceptedClock, Agreement, ClockRecord, Clocks, exceeds};
+use crate::sync::{AcceptedClock, Agreement, ClockRecord, Clocks, MAX_SKEW, exceeds};
 
 /// The only clock. It never runs backwards, and is never below the newest stored timestamp: a clock
 /// that was set back must not revive an expired approval. While the system's clock differs from those of all upstreams it
@@ -125,7 +125,7 @@ impl Clock {
         *self.clocks() = clocks;
         let (system, moment) = self.sources();
         let ahead = self.clocks().read(system, moment).ahead;
-        let is_doubtful = ahead > 0 && exceeds(ahead);
+        let is_doubtful = exceeds(ahead);
         self.awaits_date.send_replace(is_doubtful);
         Self { is_doubtful, ..self }
     }
@@ -133,7 +133,9 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         let (system, moment) = self.sources();
-        let time = self.clocks().read(system, moment).time.as_micros();
+        // Until the floor is raised: a person may accept an earlier time meanwhile.
+        let clocks = self.clocks();
+        let time = clocks.read(system, moment).time.as_micros();
         let earlier = self.floor.fetch_max(time, Ordering::Relaxed);
         Timestamp::from_micros(earlier.max(time))
     }
@@ -145,6 +147,14 @@ impl Clock {
         let (system, moment) = self.sources();
         let latest = self.clocks().read(system, moment).latest;
         self.now().max(latest)
+    }
+
+    /// Returns the part of that time that neither an upstream nor a person has confirmed, such as a stop whose length our
+    /// clock alone knows: nothing begins by it. Differences that clocks have anyway count as none.
+    pub(in crate::daemon) fn unconfirmed(&self) -> Duration {
+        let (system, moment) = self.sources();
+        let unconfirmed = self.latest().since(self.clocks().earliest(system, moment));
+        if unconfirmed > MAX_SKEW { unconfirmed } else { Duration::ZERO }
     }
 
     /// Records the time that an upstream states in an answer that it makes now.
@@ -174,6 +184,8 @@ impl Clock {
     /// the time was known already.
     pub(in crate::daemon) async fn wait_for_a_date(&self, longest: Duration) -> bool {
         if !self.is_doubtful {
+            // A clock that is set later, where no upstream states a time, must not wait for one either.
+            self.stop_waiting();
             return false;
         }
         let mut awaits_date = self.awaits_date.subscribe();
