@@ -113,6 +113,14 @@ impl Claim {
         }
     }
 
+    /// Returns the party that a namespace belongs to, by the shared hosts that are known: a registered domain, or an
+    /// account; the namespace itself if it is of neither.
+    #[must_use]
+    pub fn party_of(namespace: &str) -> String {
+        let party = Self::of(namespace, &SharedHosts::default()).owner();
+        party.unwrap_or_else(|| namespace.to_ascii_lowercase())
+    }
+
     /// Returns the party behind the claim: a registered domain, or an account. Namespaces that share it are lost
     /// together.
     #[must_use]

@@ -32,7 +32,7 @@ impl Snapshot {
         // The authority for the name could depend on the row.
         dossier.damaged.extend(quarantined.damage().iter().cloned());
         dossier.authority = self.served_from(name)?;
-        dossier.synchronised = self.synchronised_upstreams(name.namespace())?;
+        dossier.synchronised = self.synchronised_upstreams(name)?;
         for view in policy.view_names() {
             for entry in self.ledger_of(view, name)? {
                 let (version, record) = entry?;

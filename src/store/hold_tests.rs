@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::tests::{NOW, entry};
 use super::*;
-use crate::model::{Actor, Digest, Timestamp};
+use crate::model::{Actor, Digest, Name, Timestamp};
 use crate::sync::{
     DecisionRequest, HoldDecision, Row, SafetyLimits, UpstreamState, short_id, shown,
 };
@@ -160,4 +160,26 @@ fn fetch_by_name_accepts_nothing_that_is_on_hold_or_was_discarded() {
     let batch = Batch::of("up", &others, Destination::LiveUnlessPresent, NOW);
     store.commit(&batch).expect("committed");
     assert_eq!((names_on_hold(&store), live(&store)), (vec!["a.b/c".to_owned()], 1));
+}
+
+/// P81: a name that another upstream is given meanwhile would not come back.
+#[test]
+fn name_on_hold_may_belong_to_its_upstream_until_a_person_decides() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    let state = UpstreamState { last_full_sync: Some(NOW), ..UpstreamState::default() };
+    let (rows, destination) = (rows(), Destination::Staged);
+    store
+        .commit(&Batch { state: Some(&state), ..Batch::of("up", &rows, destination, NOW) })
+        .expect("staged");
+    accept(&store, &rows, &state, BTreeSet::new());
+    let knows = |name: &str| {
+        let snapshot = store.snapshot().expect("a snapshot");
+        let known = snapshot.synchronised_upstreams(&Name::parse(name).expect("a name"));
+        known.expect("read").contains("up")
+    };
+    assert_eq!(["a.b/c", "a.b/d", "a.b/e"].map(knows), [false, false, true]);
+    decide(&store, HoldDecision::Discard, None);
+    assert_eq!(["a.b/c", "a.b/d", "a.b/e"].map(knows), [true, true, true]);
+    let dirty = store.snapshot().and_then(|snapshot| snapshot.dirty_names()).expect("read").names;
+    assert_eq!(dirty, ["a.b/c", "a.b/d"].map(|name| Name::parse(name).expect("a name")).into());
 }

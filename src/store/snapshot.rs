@@ -25,8 +25,10 @@ pub struct Snapshot {
 #[derive(Debug)]
 pub(super) struct Synchronised {
     pub(super) upstreams: Arc<BTreeSet<String>>,
-    /// Namespaces of which rows of some of them found no room in quarantine.
+    /// Parties of which rows of some of them found no room in quarantine.
     pub(super) crowded: BTreeMap<String, BTreeSet<String>>,
+    /// Those of them with changes on hold.
+    pub(super) holding: BTreeSet<String>,
 }
 
 impl Snapshot {

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::tables::UPSTREAMS;
 use super::tests::{NOW, entry};
 use super::*;
-use crate::model::{Actor, Entry, OFFICIAL_META, Quarantined, Status, Timestamp};
+use crate::model::{Actor, Entry, Name, OFFICIAL_META, Quarantined, Status, Timestamp};
 use crate::sync::{
     DecisionRequest, HoldDecision, OutOfRoom, RoomLimit, Row, SafetyLimits, SyncKind, SyncRun,
     UpstreamState, shown,
@@ -277,7 +277,7 @@ fn upstream_that_left_something_out_is_not_known_completely() {
     let since = NOW;
     let reached = OutOfRoom { limit: RoomLimit::Disk, since, found: 1, allowed: 2 };
     let known = UpstreamState { last_full_sync: Some(NOW), ..UpstreamState::default() };
-    let crowded = ["com.bad".to_owned()].into();
+    let crowded = ["bad.com".to_owned()].into();
     for (upstream, state) in [
         ("known", known.clone()),
         ("new", UpstreamState::default()),
@@ -291,12 +291,13 @@ fn upstream_that_left_something_out_is_not_known_completely() {
             .expect("written");
     }
     let snapshot = store.snapshot().expect("a snapshot");
-    let of = |namespace: &str| {
-        let known = snapshot.synchronised_upstreams(namespace).expect("read");
+    let of = |name: &str| {
+        let name = Name::parse(name).expect("a name");
+        let known = snapshot.synchronised_upstreams(&name).expect("read");
         known.iter().cloned().collect::<Vec<_>>()
     };
-    assert_eq!(of("com.good"), ["crowded", "known"]);
-    assert_eq!(of("com.bad"), ["known"]);
+    assert_eq!(of("com.good/a"), ["crowded", "known"]);
+    assert_eq!(of("com.bad.sub/a"), ["known"]);
 }
 
 /// A status that hides takes no room, and neither does a deletion of what the same run brought.

@@ -51,6 +51,10 @@ impl UpstreamState {
                 SyncKind::Full => run.quarantine_full,
                 SyncKind::Incremental { .. } => self.out_of_room.or(run.quarantine_full),
             },
+            left_out: match run.kind {
+                SyncKind::Full => false,
+                SyncKind::Incremental { .. } => self.left_out,
+            },
             first_attempt: self.first_attempt,
             last_attempt: self.last_attempt,
             last_success: Some(now),
@@ -62,6 +66,10 @@ impl UpstreamState {
                 SyncKind::Full => Some(now),
                 SyncKind::Incremental { .. } => self.last_full_sync,
             },
+            first_full_run: self.first_full_run.or(match run.kind {
+                SyncKind::Full => Some(now),
+                SyncKind::Incremental { .. } => None,
+            }),
             last_full_run: self.last_full_run,
             last_failure: None,
             watermark,
@@ -88,8 +96,8 @@ impl UpstreamState {
     }
 
     /// Returns the state after a run that a limit left content out of. It counts as any other, and a full sync brings
-    /// what is still to come; until then a first sync has not ended, so that its content counts by its own date.
-    /// Without a limit the reserve of the disk was used up, and the run is repeated.
+    /// what is still to come; until then a first sync has not ended. Without a limit the reserve of the disk was used up,
+    /// and the run is repeated.
     #[must_use]
     pub fn without_content(&self, accepted: Self, limit: Option<OutOfRoom>) -> Self {
         let last_full_run = accepted.last_full_sync.max(accepted.last_full_run);
@@ -104,6 +112,7 @@ impl UpstreamState {
             return Self { last_full_run, ..accepted };
         }
         Self {
+            left_out: true,
             watermark: self.watermark,
             newest_updated_at: self.newest_updated_at,
             newest_of_full_sync: self.newest_of_full_sync,

@@ -11,6 +11,9 @@ use super::source::{FetchFailure, FetchedPage};
 use super::{ChangeSet, Epoch, EpochState, Tally};
 use crate::model::{FailureClass, Status, Timestamp};
 
+/// The rest of a first sync counts by its own dates for this long.
+const LONGEST_FIRST_SYNC: Duration = Duration::from_hours(24);
+
 /// The stored state of an upstream between sync runs, and of a run between batches.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct UpstreamState {
@@ -32,6 +35,9 @@ pub struct UpstreamState {
     /// the URL changes, so that no new definition lets old dates count.
     #[serde(default)]
     pub first_full_sync: Option<Timestamp>,
+    /// When a full run first ended, also if a limit left something out of it.
+    #[serde(default)]
+    pub first_full_run: Option<Timestamp>,
     /// When a full sync was last accepted; until the first, batches are accepted as they come.
     pub last_full_sync: Option<Timestamp>,
     /// When a full sync last ended without being accepted completely: put on hold as a whole, or beyond a limit.
@@ -82,6 +88,9 @@ pub struct UpstreamState {
     /// The limit that left content out since the last full sync that stored everything.
     #[serde(default)]
     pub out_of_room: Option<OutOfRoom>,
+    /// True if the last run left content out that no limit names, since the reserve of the disk was used up.
+    #[serde(default)]
+    pub left_out: bool,
     /// The unfinished run; after a restart it resumes from its cursor.
     pub run: Option<SyncRun>,
 }
@@ -190,6 +199,7 @@ impl UpstreamState {
                 url: Some(url.to_owned()),
                 internal: self.internal,
                 first_full_sync: self.first_full_sync,
+                first_full_run: self.first_full_run,
                 ..Self::default()
             },
             _ => Self { url: Some(url.to_owned()), ..self },
@@ -254,10 +264,19 @@ impl UpstreamState {
         self.last_full_sync.is_none() && self.last_full_run.is_none()
     }
 
+    /// Returns true if content that comes now counts by the date that it states. What a first sync left out does so for a
+    /// day: after that nothing tells it from what was published meanwhile.
+    #[must_use]
+    pub fn is_in_first_sync(&self, now: Timestamp) -> bool {
+        let is_recent = |ended: Timestamp| now.since(ended) < LONGEST_FIRST_SYNC;
+        self.first_full_sync.is_none() && self.first_full_run.is_none_or(is_recent)
+    }
+
     /// Returns true if everything that the upstream lists was stored once, and nothing was left out since.
     #[must_use]
-    pub const fn is_synchronised(&self) -> bool {
-        self.last_full_sync.is_some() && self.out_of_room.is_none()
+    pub fn is_synchronised(&self) -> bool {
+        let leaves_out = self.left_out || self.run.as_ref().is_some_and(|run| run.left_out);
+        self.last_full_sync.is_some() && self.out_of_room.is_none() && !leaves_out
     }
 }
 
@@ -388,6 +407,9 @@ mod tests {
         let state = new.without_content(whole, Some(limit("2026-06-01T00:30:00Z")));
         assert_eq!((state.first_full_sync, state.last_full_sync), (None, None));
         assert!(!state.accepts_batches() && !state.is_synchronised());
+        let ended = state.first_full_run.expect("a first run");
+        assert!(state.is_in_first_sync(ended.plus(Duration::from_hours(23))));
+        assert!(!state.is_in_first_sync(ended.plus(Duration::from_hours(24))), "dates are claims");
         assert_eq!(state.backdated_before(), None);
         let soon = at("2026-06-01T01:05:00Z");
         let incremental = state.next_run(soon, false, DAY).kind;

@@ -56,7 +56,7 @@ pub(super) const LATER_FACTS: [Facts; 40] = [
         kind: AlertKind::NamesWaiting,
         word: "names-waiting",
         meaning: "Approved names that other upstreams list have waited for 10 minutes or more: they may belong to this \
-            upstream, and no full sync of it was accepted yet, or a limit left something of it out.",
+            upstream, and no full sync of it was accepted yet, a limit left something of it out, or a change of the name is on hold.",
         remedy: "Correct what stops the full sync of the upstream; or set `enabled = false` in its file, or list the \
             namespaces that it has under `[namespaces] allow` there: the names then go to the next upstream that lists \
             them, and stay there.",

@@ -242,7 +242,7 @@ fn benign_version_is_served_when_the_cooldown_ends() {
     assert_eq!(evaluation.holds_until, Some(end));
     let dossier = Dossier { verification: verified_at(end), ..dossier };
     assert_eq!(judge(&dossier, &policy, end).0, EntryState::Served);
-    // As long as no other clock says that this day has come.
+    // Until another clock says that this day has come.
     let policy = policy.with_unconfirmed(Duration::from_hours(24));
     assert_eq!(judge(&dossier, &policy, end).0, EntryState::Cooldown);
     let later = end.plus(Duration::from_hours(24));

@@ -125,8 +125,8 @@ fn of_state(state: &UpstreamState, upstream: &Upstream, now: Timestamp) -> Vec<R
     for name in &state.over_limit {
         seen.push(ReportedAlert::new(AlertKind::NameLimit, of(id, name), []));
     }
-    for namespace in &state.crowded {
-        let all = of(id, format_args!("{namespace}/*"));
+    for party in &state.crowded {
+        let all = of(id, format_args!("names of {party}"));
         seen.push(ReportedAlert::new(AlertKind::NameLimit, all, []));
     }
     if state.from_future > 0 {

@@ -237,8 +237,8 @@ impl<O: Observer> Ingest<O> {
             FullQuarantine::Name(name) => {
                 self.run.over_limit.insert(name.to_string());
             }
-            FullQuarantine::Namespace(name) => {
-                self.run.crowded.insert(name.namespace().to_owned());
+            FullQuarantine::Party(party) => {
+                self.run.crowded.insert(party);
             }
             FullQuarantine::Upstream { found, allowed } => {
                 let since = self.state.out_of_room.map_or(now, |before| before.since);
@@ -325,7 +325,9 @@ impl<O: Observer> Ingest<O> {
             whole.clone()
         } else {
             let partly = self.state.partly_accepted(whole.clone(), hold.all);
-            UpstreamState { out_of_room: whole.out_of_room, ..partly }
+            // What is on hold as a whole brought nothing of what a limit left out.
+            let before = self.state.out_of_room.filter(|_| hold.all);
+            UpstreamState { out_of_room: whole.out_of_room.or(before), ..partly }
         };
         // What was left out was seen. Without a limit the run is tried again soon, so it counts no absence; what could
         // not be read is not absent.

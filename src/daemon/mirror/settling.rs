@@ -16,7 +16,8 @@ pub(in crate::daemon) struct Settling {
     upstreams: Option<BTreeSet<String>>,
     /// True if an internal upstream may: protected names come from there.
     pub(in crate::daemon) internal: bool,
-    /// The enabled upstreams that are not known completely, however long they fail: names may wait for them.
+    /// The enabled upstreams that are not known completely, however long they fail, and those of which the names of one
+    /// party may be unknown, with the party: names may wait for them.
     pub(in crate::daemon) unsynchronised: BTreeSet<String>,
 }
 
@@ -44,6 +45,7 @@ impl Settling {
             if !state.is_synchronised() {
                 unsynchronised.insert(id.clone());
             }
+            unsynchronised.extend(state.crowded.iter().map(|party| format!("{id}: {party}")));
             let begun = state.first_attempt.is_none_or(|at| now.since(at) < LONGEST_SETTLING);
             if state.last_full_sync.is_none() && state.last_failure.is_none() && begun {
                 settling.insert(id.clone());

@@ -66,7 +66,7 @@ impl<'t> Live<'t> {
             unpackers: store.unpackers(),
             owes_facts: false,
             now,
-            accepted: FirstAcceptance { at: now, initial: is_initial(transaction, upstream)? },
+            accepted: FirstAcceptance { at: now, initial: is_initial(transaction, upstream, now)? },
         })
     }
 
@@ -366,10 +366,14 @@ impl<'t> Live<'t> {
     }
 }
 
-/// Returns true until a full sync of the upstream was accepted.
-fn is_initial(transaction: &WriteTransaction, upstream: &str) -> Result<bool, StoreError> {
+/// Returns true in the first sync of the upstream.
+fn is_initial(
+    transaction: &WriteTransaction,
+    upstream: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let upstreams = transaction.open_table(UPSTREAMS)?;
     let Some(json) = upstreams.get(upstream)? else { return Ok(true) };
     let state: UpstreamState = codec::read_json(json.value(), "an upstream", upstream)?;
-    Ok(state.first_full_sync.is_none())
+    Ok(state.is_in_first_sync(now))
 }

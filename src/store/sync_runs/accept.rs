@@ -107,6 +107,11 @@ impl Store {
             state.keep_decisions(&stored);
             state.remember_backdated(backdated, now);
             mark_names(transaction, &touched)?;
+            // Another upstream may have names that wait no longer for changes on hold.
+            let names = |changes: &[ChangeOnHold]| -> BTreeSet<Name> {
+                changes.iter().filter_map(|change| Name::parse(&change.name).ok()).collect()
+            };
+            mark_names(transaction, &(&names(&changes_before) - &names(&changes_after)))?;
             let became_known = !stored.is_synchronised() && state.is_synchronised();
             if became_known || !stored.crowded.is_subset(&state.crowded) {
                 // Names may belong to another upstream once this one is known completely.

@@ -5,7 +5,9 @@ use redb::{ReadableTable, WriteTransaction};
 
 use super::staged::{clear, clear_discarded};
 use crate::curation::UpstreamPolicy;
-use crate::store::rows::all_of;
+use crate::model::Name;
+use crate::ownership::Claim;
+use crate::store::rows::{all_of, of_name};
 use crate::store::snapshot::Synchronised;
 use crate::store::tables::{ON_HOLD, ReadTable, Row};
 use crate::store::usage::Growth;
@@ -37,15 +39,28 @@ impl Snapshot {
         Ok(self.upstreams.get_or_init(|| read))
     }
 
-    /// Returns the upstreams of which everything about a namespace is stored. One with a damaged state is not known to
-    /// be one of them.
+    /// Returns the upstreams of which everything about a name is stored, and nothing is on hold. One with a damaged state
+    /// is not known to be one of them.
     pub(in crate::store) fn synchronised_upstreams(
         &self,
-        namespace: &str,
+        name: &Name,
     ) -> Result<Arc<BTreeSet<String>>, StoreError> {
-        let Synchronised { upstreams, crowded } = self.synchronised()?;
-        let Some(unknown) = crowded.get(namespace) else { return Ok(Arc::clone(upstreams)) };
-        Ok(Arc::new(&**upstreams - unknown))
+        let Synchronised { upstreams, crowded, holding } = self.synchronised()?;
+        let mut unknown = BTreeSet::new();
+        if !crowded.is_empty() {
+            let party = Claim::party_of(name.namespace());
+            unknown.extend(crowded.get(&party).into_iter().flatten().cloned());
+        }
+        for upstream in holding {
+            if of_name(self.tables.on_hold()?, upstream, name)?.next().transpose()?.is_some() {
+                unknown.insert(upstream.clone());
+            }
+        }
+        if unknown.is_empty() {
+            Ok(Arc::clone(upstreams))
+        } else {
+            Ok(Arc::new(&**upstreams - &unknown))
+        }
     }
 
     /// Returns the same of all namespaces, read once for each snapshot.
@@ -55,12 +70,16 @@ impl Snapshot {
         }
         let mut upstreams = BTreeSet::new();
         let mut crowded: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut holding = BTreeSet::new();
         for id in self.known_upstreams()? {
             match self.upstream(id) {
                 Ok(state) if state.is_synchronised() => {
                     upstreams.insert(id.clone());
-                    for namespace in state.crowded {
-                        crowded.entry(namespace).or_default().insert(id.clone());
+                    for party in state.crowded {
+                        crowded.entry(party).or_default().insert(id.clone());
+                    }
+                    if state.on_hold.is_some() {
+                        holding.insert(id.clone());
                     }
                 }
                 Ok(_) | Err(StoreError::Damaged(_)) => {}
@@ -68,7 +87,7 @@ impl Snapshot {
             }
         }
         let upstreams = Arc::new(upstreams);
-        Ok(self.synchronised.get_or_init(|| Synchronised { upstreams, crowded }))
+        Ok(self.synchronised.get_or_init(|| Synchronised { upstreams, crowded, holding }))
     }
 
     /// Returns the removed ones of the upstreams that were internal when they were last synchronised: what they listed
