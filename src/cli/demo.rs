@@ -36,7 +36,7 @@ pub(super) async fn demo(
     let sources = sources(&settings, doubles.resolver)?;
     let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
     introduce(folder.path(), doubles.rows, listeners.registry.local_addr().unwrap_or(given.listen));
-    let surroundings = Surroundings { sources, shift, stopping };
+    let surroundings = Surroundings { sources, shift, is_demo: true, stopping };
     run_daemon(settings, upstreams, listeners, surroundings, Some(bars)).await
 }
 

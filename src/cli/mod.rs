@@ -54,6 +54,7 @@ mod show;
 mod status_text;
 mod stopping;
 mod sync;
+mod system;
 mod target;
 mod token;
 mod visible;

@@ -12,19 +12,18 @@ use super::client::Addresses;
 use super::error::{CliError, Exit};
 use super::progress::show_first_syncs;
 use super::stopping::{Stopping, step};
+use super::system::{close_folder, fit_connections, watch_data};
 use super::target::{clock_of, first_overlays, ids};
 use crate::api::{
-    Door, Socket, TOKEN_FILE, Tls, TokenFile, operations, registry, serve as serve_http,
-    serve_socket,
+    Door, LocalOperations, TOKEN_FILE, Tls, TokenFile, operations, registry, serve as serve_http,
 };
-use crate::config::{Folder, Origin, Public, Settings, Upstream, read_overlays, read_upstreams};
+use crate::config::{Folder, Origin, Settings, Upstream, read_overlays, read_upstreams};
 use crate::daemon::{
-    DaemonError, Services, Shift, fitting_connections, load_folder, open_source, open_sources,
-    open_webhooks, raise_descriptors, run,
+    DaemonError, Services, Shift, Watch, load_folder, open_source, open_sources, open_webhooks, run,
 };
-use crate::model::{Escaped, reason};
+use crate::model::reason;
 use crate::remote::OwnershipSources;
-use crate::store::{Store, restrict_folder};
+use crate::store::Store;
 use crate::telemetry::dropped_lines;
 
 /// The process stops within five seconds, whatever happens.
@@ -54,7 +53,7 @@ pub(super) async fn serve(
     };
     let Some(opened) = stopping.unless_stopped(opening).await else { return Ok(Exit::Done) };
     let (settings, upstreams, sources, listeners) = opened?;
-    let surroundings = Surroundings { sources, shift: Shift::NONE, stopping };
+    let surroundings = Surroundings { sources, shift: Shift::NONE, is_demo: false, stopping };
     run_daemon(settings, upstreams, listeners, surroundings, bars).await
 }
 
@@ -69,6 +68,8 @@ pub(super) struct Surroundings {
     pub sources: OwnershipSources,
     /// The difference of its clock from the system's.
     pub shift: Shift,
+    /// True if it raises no alert about what the system refuses: it ends soon, with its folder.
+    pub is_demo: bool,
     pub stopping: Stopping,
 }
 
@@ -87,11 +88,10 @@ pub(super) async fn run_daemon(
     surroundings: Surroundings,
     bars: Option<&MultiProgress>,
 ) -> Result<Exit, CliError> {
-    let Surroundings { sources, shift, stopping } = surroundings;
-    let starting = start(settings, upstreams.clone(), shift);
+    let starting = start(settings, upstreams.clone(), surroundings.shift);
+    let stopping = surroundings.stopping.clone();
     let Some(started) = stopping.unless_stopped(starting).await else { return Ok(Exit::Done) };
-    let running =
-        Box::pin(run_started(started?, upstreams, listeners, (sources, &stopping.stop), bars));
+    let running = Box::pin(run_started(started?, upstreams, listeners, surroundings, bars));
     stopping.unless_insisted(running).await.unwrap_or(Ok(Exit::Done))
 }
 
@@ -149,12 +149,21 @@ async fn run_started(
     started: Started,
     upstreams: Vec<Upstream>,
     listeners: Listeners,
-    (sources, stop): (OwnershipSources, &CancellationToken),
+    surroundings: Surroundings,
     bars: Option<&MultiProgress>,
 ) -> Result<Exit, CliError> {
     let Started { services, token, tls } = started;
-    let settings = Arc::clone(&services.settings);
-    let socket = open_socket(&settings).await;
+    let (settings, stop) = (Arc::clone(&services.settings), &surroundings.stopping.stop);
+    let data = settings.data.clone();
+    // Before anything answers; a watch says what is refused.
+    step(move || Ok(close_folder(&data))).await?;
+    let local = LocalOperations::open(settings.ops_socket(), settings.data.clone()).await;
+    let (public, connections) = fit_connections(&settings);
+    let system = watch_data(&services).into_iter().chain([local.watch(), connections]);
+    let system = system.filter(|_| !surroundings.is_demo);
+    // Also without TLS: an earlier process may have left an alert.
+    let files = tls.as_ref().map_or_else(|| Watch::files("tls", Arc::new(Vec::new)), Tls::watch);
+    let watches = std::iter::once(files).chain(system).collect();
     let addresses = Addresses {
         pid: std::process::id(),
         registry: address(&listeners.registry, settings.listen),
@@ -166,26 +175,18 @@ async fn run_started(
     info!(registry = %addresses.registry, operations = %addresses.operations, "listening");
 
     tokio::spawn(show_first_syncs(Arc::clone(&services), bars.cloned(), stop.clone()));
-    if let Some(tls) = tls.clone() {
-        tokio::spawn(tls.follow_files(Arc::clone(&services), stop.clone()));
-    }
     let pressure = Arc::clone(&services.pressure);
-    let door = Door { public: fitting(&services), answers_at_once: true, tls, pressure };
+    let door = Door { public, answers_at_once: true, tls, pressure };
     let public = registry(Arc::clone(&services));
     let public = serve_http(listeners.registry, public, door, stop.clone());
     tokio::spawn(Arc::clone(&token).follow(stop.clone()));
     let private = operations(Arc::clone(&services), token);
-    let local = socket.map(|socket| serve_socket(socket, private.clone(), stop.clone()));
-    let local = tokio::spawn(async move {
-        if let Some(local) = local {
-            local.await;
-        }
-    });
+    let local = tokio::spawn(local.serve(private.clone(), stop.clone()));
     let door = Door::operations(Arc::clone(&services.pressure));
     let private = serve_http(listeners.operations, private, door, stop.clone());
     let (public, private) = (tokio::spawn(public), tokio::spawn(private));
     // A task of its own: it begins with work on the store, which may hang.
-    let loops = tokio::spawn(run(services, upstreams, sources, stop.clone()));
+    let loops = tokio::spawn(run(services, upstreams, surroundings.sources, watches, stop.clone()));
     let ended = in_time(async { loops.await? }, stop).await;
     stop.cancel();
     // A server that panicked has logged so; there is nothing left to wait for.
@@ -197,45 +198,6 @@ async fn run_started(
     ended?;
     info!("stopped");
     Ok(Exit::Done)
-}
-
-/// Raises the limit of open files; returns the settings of the registry with connections that fit it.
-fn fitting(services: &Services) -> Public {
-    let mut public = services.settings.public.clone();
-    let files = raise_descriptors();
-    let fitting = fitting_connections(files);
-    let connections = public.limits.connections;
-    if connections > fitting {
-        warn!(
-            connections,
-            files,
-            fitting,
-            "`[limits] connections` does not fit the limit of open files; fewer are accepted"
-        );
-        public.limits.connections = fitting;
-    }
-    public
-}
-
-/// Closes the data folder to other users and opens the socket of operations. Without either the daemon goes on: the
-/// commands then need an address and the token.
-async fn open_socket(settings: &Settings) -> Option<Socket> {
-    let folder = settings.data.to_string_lossy();
-    let folder = Escaped(&folder);
-    match restrict_folder(&settings.data) {
-        Ok(false) => {}
-        Ok(true) => info!(%folder, "the data folder was closed to other users; its mode is 0700"),
-        Err(error) => {
-            warn!(%folder, %error, "other users can enter the data folder; give it to the daemon's user, with mode 0700");
-        }
-    }
-    match Socket::bind(&settings.ops_socket(), &settings.data).await {
-        Ok(socket) => Some(socket),
-        Err(error) => {
-            warn!(reason = %Escaped(&reason(&error)), "operations have no socket; commands need --ops-listen and the token");
-            None
-        }
-    }
 }
 
 /// Refuses addresses that would carry answers unprotected; returns the certificate of the registry.
