@@ -59,7 +59,10 @@ impl<O: Observer> Ingest<O> {
         let now = clock.now();
         let snapshot = store.snapshot()?;
         let begun_empty = snapshot.has_nothing_of(&options.upstream)?;
-        let stored = snapshot.upstream(&options.upstream)?.of_source(&options.url);
+        let mut stored = snapshot.upstream(&options.upstream)?.of_source(&options.url);
+        if options.resync {
+            stored.epoch = stored.epoch.asked_for_resync();
+        }
         let quarantined = snapshot.count_quarantined(&options.upstream)?;
         let quarantine = QuarantineRoom::new(options.max_quarantined, quarantined);
         let limit = stored.out_of_room.as_ref();
@@ -178,7 +181,8 @@ impl<O: Observer> Ingest<O> {
         Ok(page.rows.len() as u64)
     }
 
-    /// Fails a run that reads two stores, or in which another store of the upstream answers with changes.
+    /// Fails a run that reads two stores, or that reads changes of another history of the upstream. Within an hour of such a
+    /// failure its changes are taken as any others, and a full sync follows later.
     fn follow_epoch(&mut self, page: &FetchedPage, now: Timestamp) -> Result<(), SyncFailure> {
         let seen = page.epoch.as_ref();
         let is_first = self.run.pages == 0 || self.run.epoch.is_none();
@@ -188,7 +192,10 @@ impl<O: Observer> Ingest<O> {
             return Err(SyncFailure::TwoStores);
         }
         let reads_changes = self.run.kind != SyncKind::Full;
-        if reads_changes && (page.resync || self.state.epoch.is_replaced_by(seen, now)) {
+        if reads_changes && page.resync {
+            self.state.epoch = self.state.epoch.clone().asked_for_resync();
+        }
+        if reads_changes && self.state.epoch.is_replaced_by(seen, now) {
             return Err(SyncFailure::Replaced);
         }
         Ok(())

@@ -21,6 +21,8 @@ pub struct RunOptions {
     pub files: bool,
     pub trust: Trust,
     pub full: bool,
+    /// True if another history of the upstream answered when changes were asked for.
+    pub resync: bool,
     /// Read and compare, write nothing.
     pub dry_run: bool,
     pub page_size: u32,
@@ -46,8 +48,8 @@ pub enum SyncFailure {
     Pagination(#[from] PaginationError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// An incremental sync cannot show what another store of the upstream does not have.
-    #[error("upstream answers from another store; a full sync is needed")]
+    /// An incremental sync cannot show what another history of the upstream does not have.
+    #[error("upstream answers from another store or history; a full sync is needed")]
     Replaced,
     #[error(
         "upstream answered from two stores within a run, so pages may be missing; the next run begins \
@@ -70,6 +72,7 @@ impl RunOptions {
             files: matches!(upstream.origin, Origin::Files(_)),
             // Files have no incremental sync: reading all of them is cheap.
             full: full || matches!(upstream.origin, Origin::Files(_)),
+            resync: false,
             dry_run,
             page_size: upstream.sync.page_size,
             full_sync: upstream.sync.full_sync,

@@ -19,7 +19,7 @@ use crate::sync::{
 const PAGES_AHEAD: usize = 2;
 
 /// Performs one sync run: fetches pages, validates rows, commits them with the cursor, and accepts the
-/// run at its end. An incremental sync that another store of the upstream answers becomes a full one.
+/// run at its end. An incremental sync that another history of the upstream answers becomes a full one.
 ///
 /// # Errors
 /// [`SyncFailure`]; the next call resumes a sync run that kept its cursor.
@@ -35,8 +35,8 @@ pub async fn run_sync<S: PageSource>(
     let first = perform_run(store, clock, source, options, stop, Arc::clone(&observer));
     let mut outcome = Box::pin(first).await;
     if matches!(outcome, Err(SyncFailure::Replaced)) {
-        info!(upstream = options.upstream, "the upstream has another store: a full sync follows");
-        let full = RunOptions { full: true, ..options.clone() };
+        info!(upstream = options.upstream, "the upstream has another history: a full sync follows");
+        let full = RunOptions { full: true, resync: true, ..options.clone() };
         outcome = Box::pin(perform_run(store, clock, source, &full, stop, observer)).await;
     }
     match outcome {
