@@ -13,11 +13,11 @@ use super::rows::classify_row;
 use super::safety::hold;
 use crate::config::Trust;
 use crate::daemon::runtime::Clock;
-use crate::model::{Entry, Name, Timestamp};
+use crate::model::{Entry, Name, RoomLimit, Timestamp};
 use crate::store::{Acceptance, Destination, Hold, Snapshot, Store, StoreError};
 use crate::sync::{
-    Change, FetchedPage, Kind, NameSize, OutOfRoom, RawPage, RoomLimit, Row, RunReport, SyncKind,
-    SyncRun, UpstreamState, completed,
+    Change, FetchedPage, Kind, NameSize, OutOfRoom, RawPage, Row, RunReport, SyncKind, SyncRun,
+    UpstreamState, completed,
 };
 
 /// A batch is committed when it has this many rows, or pages of this many bytes, or is this old. A crash repeats one
@@ -249,8 +249,9 @@ impl<O: Observer> Ingest<O> {
             }
             FullQuarantine::Upstream { found, allowed } => {
                 let since = self.state.out_of_room.map_or(now, |before| before.since);
-                self.run.quarantine_full =
-                    Some(OutOfRoom { limit: RoomLimit::Quarantine, since, found, allowed });
+                let rows = self.run.quarantine_full.map_or(0, |before| before.rows) + 1;
+                let reached = OutOfRoom::new(RoomLimit::Quarantine, found, allowed);
+                self.run.quarantine_full = Some(OutOfRoom { since, rows, ..reached });
             }
         }
         self.seen.push((name, version));
