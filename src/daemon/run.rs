@@ -129,25 +129,13 @@ pub async fn run(
         }
     });
     let files = looks.into_iter().map(|(user, look)| Watch::files(user, look));
-    for watch in files.chain(watches) {
-        let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
-        loops.keep(&watch.name(), move |stop| {
-            watch.clone().run((Arc::clone(&store), Arc::clone(&clock)), stop)
-        });
-    }
+    loops.keep_reports(files.chain(watches), &services);
     let owing = Arc::clone(&services);
     loops.keep("facts", move |stop| {
         let (store, clock) = (Arc::clone(&owing.store), Arc::clone(&owing.clock));
         complete_facts(store, clock, owing.mirror.settling(), stop)
     });
     loops.keep_store(&services);
-    let pressed = Arc::clone(&services);
-    loops.keep("connections", move |stop| {
-        let (store, clock) = (Arc::clone(&pressed.store), Arc::clone(&pressed.clock));
-        report_pressure(store, clock, Arc::clone(&pressed.pressure), stop)
-    });
-    let rules = Arc::clone(&services);
-    loops.keep("rules", move |stop| log_rule_effects(Arc::clone(&rules), stop));
     while let Some(ended) = loops.tasks.join_next().await {
         ended?;
     }
@@ -314,6 +302,23 @@ struct Loops {
 }
 
 impl Loops {
+    /// Keeps the loops that report what persons should look at.
+    fn keep_reports(&mut self, watches: impl Iterator<Item = Watch>, services: &Arc<Services>) {
+        for watch in watches {
+            let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
+            self.keep(&watch.name(), move |stop| {
+                watch.clone().run((Arc::clone(&store), Arc::clone(&clock)), stop)
+            });
+        }
+        let pressed = Arc::clone(services);
+        self.keep("connections", move |stop| {
+            let (store, clock) = (Arc::clone(&pressed.store), Arc::clone(&pressed.clock));
+            report_pressure(store, clock, Arc::clone(&pressed.pressure), stop)
+        });
+        let rules = Arc::clone(services);
+        self.keep("rules", move |stop| log_rule_effects(Arc::clone(&rules), stop));
+    }
+
     /// Keeps the loops that look after the store itself.
     fn keep_store(&mut self, services: &Services) {
         let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));

@@ -49,18 +49,20 @@ pub(super) struct Ingest<O> {
 }
 
 impl<O: Observer> Ingest<O> {
-    /// Resumes the interrupted sync run, or begins a new one.
+    /// Resumes the interrupted sync run, or begins a new one. With `resync` another history of the upstream answered when
+    /// changes were asked for.
     pub(super) fn begin(
         store: Arc<Store>,
         clock: Arc<Clock>,
         options: RunOptions,
+        resync: bool,
         observer: Arc<O>,
     ) -> Result<Self, SyncFailure> {
         let now = clock.now();
         let snapshot = store.snapshot()?;
         let begun_empty = snapshot.has_nothing_of(&options.upstream)?;
         let mut stored = snapshot.upstream(&options.upstream)?.of_source(&options.url);
-        if options.resync {
+        if resync {
             stored.epoch = stored.epoch.asked_for_resync();
         }
         let quarantined = snapshot.count_quarantined(&options.upstream)?;

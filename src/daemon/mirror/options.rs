@@ -21,8 +21,6 @@ pub struct RunOptions {
     pub files: bool,
     pub trust: Trust,
     pub full: bool,
-    /// True if another history of the upstream answered when changes were asked for.
-    pub resync: bool,
     /// Read and compare, write nothing.
     pub dry_run: bool,
     pub page_size: u32,
@@ -72,7 +70,6 @@ impl RunOptions {
             files: matches!(upstream.origin, Origin::Files(_)),
             // Files have no incremental sync: reading all of them is cheap.
             full: full || matches!(upstream.origin, Origin::Files(_)),
-            resync: false,
             dry_run,
             page_size: upstream.sync.page_size,
             full_sync: upstream.sync.full_sync,

@@ -88,7 +88,6 @@ impl Scene {
             files: false,
             trust: Trust::External,
             full: true,
-            resync: false,
             dry_run: false,
             page_size: 100,
             full_sync: std::time::Duration::from_hours(24),

@@ -119,7 +119,6 @@ pub(crate) fn options() -> RunOptions {
         files: false,
         trust: vidimus::config::Trust::External,
         full: false,
-        resync: false,
         dry_run: false,
         page_size: 5,
         full_sync: Duration::from_secs(366 * 86_400),
