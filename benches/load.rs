@@ -112,7 +112,7 @@ async fn daemon(
     let door = Door { answers_at_once: true, ..Door::plain() };
     tokio::spawn(serve(listener, registry(Arc::clone(&services)), door, stop.clone()));
     let sources = open_sources(&services.settings).expect("ownership sources");
-    tokio::spawn(run(Arc::clone(&services), upstreams, sources, stop.clone()));
+    tokio::spawn(run(Arc::clone(&services), upstreams, sources, Vec::new(), stop.clone()));
     while services.published().is_none_or(|published| published.visible < rows) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

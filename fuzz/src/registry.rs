@@ -93,7 +93,7 @@ async fn daemon(place: &Path) -> Arc<Services> {
     let services = Services::new(settings, Arc::new(store), clock, overlays).expect("services");
     let sources = open_sources(&services.settings).expect("ownership sources");
     let stop = CancellationToken::new();
-    tokio::spawn(run(Arc::clone(&services), upstreams, sources, stop));
+    tokio::spawn(run(Arc::clone(&services), upstreams, sources, Vec::new(), stop));
     let started = Instant::now();
     while services.published().is_none_or(|published| published.visible < SERVERS.len()) {
         assert!(started.elapsed() < LONGEST_START, "the daemon publishes its servers");

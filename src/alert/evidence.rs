@@ -7,7 +7,7 @@ use super::key_set::InvalidRecords;
 use super::kind::AlertKind;
 use crate::artefact::Checksum;
 use crate::lookalike::Signal;
-use crate::model::{Digest, FailureClass, NotBenign, Status, Timestamp};
+use crate::model::{Digest, FailureClass, NotBenign, RoomLimit, Status, Timestamp};
 use crate::provenance::Drift;
 
 /// One item that an alert rests on.
@@ -141,6 +141,10 @@ pub enum Evidence {
     },
     SyncFailure {
         class: FailureClass,
+    },
+    /// A limit that leaves new content of an upstream out.
+    NoRoom {
+        limit: RoomLimit,
     },
     /// A file or an entry that cannot be used: the beginning of its text, and the digest of all of it.
     Unusable {
@@ -331,6 +335,9 @@ impl fmt::Display for Evidence {
             }
             Self::PinMismatch { pinned, received } => {
                 write!(f, "the approval pins {pinned}, but {received} was received")
+            }
+            Self::NoRoom { limit } => {
+                write!(f, "the limit {limit} leaves no room for new content")
             }
             Self::SyncFailure { class } => write!(f, "the last sync run failed: {class}"),
             Self::DamagedRow { what, key } => {

@@ -20,6 +20,10 @@ pub enum Figure {
     Rows {
         count: u64,
     },
+    /// The rows that a limit left out in a sync run.
+    LeftOut {
+        rows: u64,
+    },
     Lookups {
         count: u64,
     },
@@ -65,6 +69,12 @@ impl fmt::Display for Figure {
             Self::LongerThanMinutes { minutes } => count("for more than ", minutes, "minute"),
             Self::LongerThanDays { days } => count("for more than ", days, "day"),
             Self::Rows { count: rows } => count("", rows, "row"),
+            Self::LeftOut { rows: 1 } => {
+                f.write_str("1 row was left out by the last run beyond it")
+            }
+            Self::LeftOut { rows } => {
+                write!(f, "{rows} rows were left out by the last run beyond it")
+            }
             Self::Lookups { count: lookups } => count("in ", lookups, "lookup"),
             Self::KeySeen { key, first: Some(first), last } => {
                 write!(f, "{key} was seen from {first} to {last}")

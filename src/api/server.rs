@@ -84,7 +84,7 @@ pub async fn serve(listener: TcpListener, router: Router, door: Door, stop: Canc
 }
 
 /// Serves a router to local users until `stop`; requests carry the user.
-pub async fn serve_socket(socket: Socket, router: Router, stop: CancellationToken) {
+pub(super) async fn serve_socket(socket: Socket, router: Router, stop: CancellationToken) {
     accept_all(socket, router, Door::operations(Arc::default()), stop).await;
 }
 

@@ -52,7 +52,7 @@ pub fn own_uid() -> io::Result<u32> {
 /// The Unix socket of operations: a local user whom the system names needs no token. Its file is removed when it is
 /// dropped.
 #[derive(Debug)]
-pub struct Socket {
+pub(super) struct Socket {
     listener: UnixListener,
     path: PathBuf,
     trusted: Trusted,
@@ -64,7 +64,7 @@ impl Socket {
     ///
     /// # Errors
     /// When something else is there, or the system refuses the path, for example because it is too long.
-    pub async fn bind(path: &Path, data: &Path) -> Result<Self, SocketError> {
+    pub(super) async fn bind(path: &Path, data: &Path) -> Result<Self, SocketError> {
         let unusable = |source| SocketError::Unusable { path: path.into(), source };
         let trusted = Trusted::of(data).map_err(unusable)?;
         make_way(path).await?;

@@ -12,11 +12,10 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use thiserror::Error;
 use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::config::TlsFiles;
-use crate::daemon::{Services, watch_files};
+use crate::daemon::Watch;
 use crate::model::{Digest, Escaped, reason};
 
 /// The bytes of each file that are read; chains of certificates have a few KiB.
@@ -87,24 +86,12 @@ impl Tls {
         TlsAcceptor::from(Arc::clone(&self.config))
     }
 
-    /// Reads the files again every few seconds, until `stop`, and takes up another content. While they cannot be used,
-    /// the earlier pair stays, and the daemon raises an alert.
-    pub async fn follow_files(self, services: Arc<Services>, stop: CancellationToken) {
+    /// Returns a watch of the files, which takes up another content. While they cannot be used, the earlier pair stays.
+    pub(crate) fn watch(&self) -> Watch {
         warn_of_exposed_key(&self.current.files);
-        while !stop.is_cancelled() {
-            let current = Arc::clone(&self.current);
-            let outputs = (Arc::clone(&services.store), Arc::clone(&services.clock));
-            let look = Arc::new(move || {
-                let failed = current.look().err();
-                failed.iter().map(|error| reason(error)).collect()
-            });
-            // A panic leaves the earlier pair, as an error does.
-            match tokio::spawn(watch_files("tls", look, outputs, stop.clone())).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => error!(reason = %reason(&error), "the TLS files are not watched"),
-                Err(error) => error!(%error, "the TLS files are not watched"),
-            }
-        }
+        let current = Arc::clone(&self.current);
+        let look = move || current.look().err().iter().map(|error| reason(error)).collect();
+        Watch::files("tls", Arc::new(look))
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) async fn demo(
     let resolver = doubles.resolver;
     let open_sources: OpenSources = Arc::new(move |settings| sources(settings, resolver));
     let prepared = Prepared::new(settings, Some(&listeners), &open_sources).await?;
-    let surroundings = Surroundings { open_sources, shift, stopping };
+    let surroundings = Surroundings { open_sources, shift, is_demo: true, stopping };
     Box::pin(run_daemons(prepared, &surroundings, Some(bars))).await
 }
 

@@ -56,6 +56,7 @@ mod starting;
 mod status_text;
 mod stopping;
 mod sync;
+mod system;
 mod target;
 mod token;
 mod visible;

@@ -11,16 +11,13 @@ use super::error::{CliError, Exit};
 use super::prepared::{Listeners, OpenSources, Prepared};
 use super::progress::show_first_syncs;
 use super::starting::{Started, start};
-use super::stopping::Stopping;
-use crate::api::{Door, Socket, operations, registry, serve as serve_http, serve_socket};
-use crate::config::{Public, Settings};
-use crate::daemon::{
-    DaemonError, Services, SettingsFile, Shift, fitting_connections, open_sources,
-    raise_descriptors, run,
-};
+use super::stopping::{Stopping, step};
+use super::system::{close_folder, fit_connections, watch_data};
+use crate::api::{Door, LocalOperations, Tls, operations, registry, serve as serve_http};
+use crate::config::Settings;
+use crate::daemon::{DaemonError, SettingsFile, Shift, Watch, open_sources, run};
 use crate::lint::summarize;
 use crate::model::{Escaped, reason};
-use crate::store::restrict_folder;
 
 /// The process stops within five seconds, whatever happens.
 const LONGEST_STOP: Duration = Duration::from_secs(3);
@@ -32,7 +29,7 @@ pub(super) async fn serve(
     stopping: Stopping,
 ) -> Result<Exit, CliError> {
     let open_sources: OpenSources = Arc::new(|settings| Ok(open_sources(settings)?));
-    let surroundings = Surroundings { open_sources, shift: Shift::NONE, stopping };
+    let surroundings = Surroundings { open_sources, shift: Shift::NONE, is_demo: false, stopping };
     let opening = Prepared::new(settings, None, &surroundings.open_sources);
     let Some(prepared) = surroundings.stopping.unless_stopped(opening).await else {
         return Ok(Exit::Done);
@@ -45,6 +42,8 @@ pub(super) struct Surroundings {
     pub open_sources: OpenSources,
     /// The difference of its clock from the system's.
     pub shift: Shift,
+    /// True if it raises no alert about what the system refuses: it ends soon, with its folder.
+    pub is_demo: bool,
     pub stopping: Stopping,
 }
 
@@ -110,7 +109,16 @@ async fn run_started(
     let Started { services, token, upstreams, sources, tls, listeners } = started;
     let stop = surroundings.stopping.stop.child_token();
     let settings = Arc::clone(&services.settings);
-    let socket = open_socket(&settings).await;
+    let data = settings.data.clone();
+    // Before anything answers; a watch says what is refused.
+    step(move || Ok(close_folder(&data))).await?;
+    let local = LocalOperations::open(settings.ops_socket(), settings.data.clone()).await;
+    let (public, connections) = fit_connections(&settings);
+    let system = watch_data(&services).into_iter().chain([local.watch(), connections]);
+    let system = system.filter(|_| !surroundings.is_demo);
+    // Also without TLS: an earlier process may have left an alert.
+    let files = tls.as_ref().map_or_else(|| Watch::files("tls", Arc::new(Vec::new)), Tls::watch);
+    let watches = std::iter::once(files).chain(system).collect();
     let addresses = Addresses {
         pid: std::process::id(),
         registry: listeners.registry.address(),
@@ -122,28 +130,20 @@ async fn run_started(
     info!(registry = %addresses.registry, operations = %addresses.operations, "listening");
 
     tokio::spawn(show_first_syncs(Arc::clone(&services), bars.cloned(), stop.clone()));
-    if let Some(tls) = tls.clone() {
-        tokio::spawn(tls.follow_files(Arc::clone(&services), stop.clone()));
-    }
     let (store, file) = (Arc::clone(&services.store), Arc::clone(&services.settings_file));
     let kept = listeners.again()?;
     let pressure = Arc::clone(&services.pressure);
-    let door = Door { public: fitting(&services), answers_at_once: true, tls, pressure };
+    let door = Door { public, answers_at_once: true, tls, pressure };
     let public = registry(Arc::clone(&services));
     let public = serve_http(listeners.registry.accept()?, public, door, stop.clone());
     tokio::spawn(Arc::clone(&token).follow(stop.clone()));
     let private = operations(Arc::clone(&services), token);
-    let local = socket.map(|socket| serve_socket(socket, private.clone(), stop.clone()));
-    let local = tokio::spawn(async move {
-        if let Some(local) = local {
-            local.await;
-        }
-    });
+    let local = tokio::spawn(local.serve(private.clone(), stop.clone()));
     let door = Door::operations(Arc::clone(&services.pressure));
     let private = serve_http(listeners.operations.accept()?, private, door, stop.clone());
     let (public, private) = (tokio::spawn(public), tokio::spawn(private));
     // A task of its own: it begins with work on the store, which may hang.
-    let loops = tokio::spawn(run(services, upstreams, sources, stop.clone()));
+    let loops = tokio::spawn(run(services, upstreams, sources, watches, stop.clone()));
     let mut loops = pin!(in_time(async { loops.await? }, &stop));
     let (ended, next) = tokio::select! {
         ended = &mut loops => (ended, None),
@@ -186,45 +186,6 @@ fn described(error: &CliError) -> String {
     match error {
         CliError::Findings(findings) => summarize(findings),
         error => reason(error),
-    }
-}
-
-/// Raises the limit of open files; returns the settings of the registry with connections that fit it.
-fn fitting(services: &Services) -> Public {
-    let mut public = services.settings.public.clone();
-    let files = raise_descriptors();
-    let fitting = fitting_connections(files);
-    let connections = public.limits.connections;
-    if connections > fitting {
-        warn!(
-            connections,
-            files,
-            fitting,
-            "`[limits] connections` does not fit the limit of open files; fewer are accepted"
-        );
-        public.limits.connections = fitting;
-    }
-    public
-}
-
-/// Closes the data folder to other users and opens the socket of operations. Without either the daemon goes on: the
-/// commands then need an address and the token.
-async fn open_socket(settings: &Settings) -> Option<Socket> {
-    let folder = settings.data.to_string_lossy();
-    let folder = Escaped(&folder);
-    match restrict_folder(&settings.data) {
-        Ok(false) => {}
-        Ok(true) => info!(%folder, "the data folder was closed to other users; its mode is 0700"),
-        Err(error) => {
-            warn!(%folder, %error, "other users can enter the data folder; give it to the daemon's user, with mode 0700");
-        }
-    }
-    match Socket::bind(&settings.ops_socket(), &settings.data).await {
-        Ok(socket) => Some(socket),
-        Err(error) => {
-            warn!(reason = %Escaped(&reason(&error)), "operations have no socket; commands need --ops-listen and the token");
-            None
-        }
     }
 }
 

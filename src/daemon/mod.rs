@@ -47,8 +47,8 @@ mod advisories;
 mod artefacts;
 mod effects;
 mod error;
-mod files;
 mod first_date;
+mod looks;
 mod mirror;
 mod notify;
 mod policy;
@@ -67,8 +67,8 @@ mod verification;
 pub use advisories::{ReleaseRefused, lint_own, load_own, release_offline};
 pub use artefacts::check_trust;
 pub use error::DaemonError;
-pub(crate) use files::watch_files;
 pub use first_date::ask_how_late_it_is;
+pub use looks::{Look, Watch};
 pub use mirror::{
     Activity, Observer, RunOptions, SyncFailure, SyncOutcome, open_source, retry_quarantine,
     run_sync,

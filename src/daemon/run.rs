@@ -3,12 +3,12 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use super::advisories::{Feeds, read_feeds};
 use super::artefacts::{Looking, look_at_packages, open_verifier};
 use super::effects::log_rule_effects;
-use super::files::{Look, watch_files};
+use super::looks::{Look, Watch};
 use super::mirror::{Followers, complete_facts, retry_quarantine};
 use super::notify::Notify;
 use super::policy::{LOOK_WITHIN, Policy, Watcher, from_disk, report_overlays, watch_expiry};
@@ -33,10 +33,8 @@ pub(super) const LONGEST_INDEXING: Duration = Duration::from_secs(5);
 const LONGEST_DOUBT: Duration = Duration::from_secs(3);
 /// The interval at which old events are removed.
 const PRUNE_EVERY: Duration = Duration::from_hours(24);
-/// The interval at which the reserve of disk space is looked at.
-const RESERVE_EVERY: Duration = Duration::from_secs(10);
 
-/// Runs all services until `stop`.
+/// Runs all services until `stop`, and looks at what `watches` name.
 ///
 /// # Errors
 /// When the services cannot be started. A loop that fails later restarts.
@@ -44,6 +42,7 @@ pub async fn run(
     services: Arc<Services>,
     upstreams: Vec<Upstream>,
     sources: OwnershipSources,
+    watches: Vec<Watch>,
     stop: CancellationToken,
 ) -> Result<(), DaemonError> {
     let (store, clock) = (&services.store, &services.clock);
@@ -130,20 +129,14 @@ pub async fn run(
             Ok(())
         }
     });
-    loops.keep_files(looks, &services);
+    let files = looks.into_iter().map(|(user, look)| Watch::files(user, look));
+    loops.keep_reports(files.chain(watches), &services);
     let owing = Arc::clone(&services);
     loops.keep("facts", move |stop| {
         let (store, clock) = (Arc::clone(&owing.store), Arc::clone(&owing.clock));
         complete_facts(store, clock, owing.mirror.settling(), stop)
     });
     loops.keep_store(&services);
-    let pressed = Arc::clone(&services);
-    loops.keep("connections", move |stop| {
-        let (store, clock) = (Arc::clone(&pressed.store), Arc::clone(&pressed.clock));
-        report_pressure(store, clock, Arc::clone(&pressed.pressure), stop)
-    });
-    let rules = Arc::clone(&services);
-    loops.keep("rules", move |stop| log_rule_effects(Arc::clone(&rules), stop));
     while let Some(ended) = loops.tasks.join_next().await {
         ended?;
     }
@@ -167,25 +160,6 @@ fn file_looks(
         ("webhooks", Arc::new(move || notify.look_at_files())),
         ("settings", Arc::new(move || settings.look())),
     ]
-}
-
-/// Keeps a reserve of disk space for what must be written on a full disk, until `stop`.
-async fn keep_reserve(store: Arc<Store>, stop: CancellationToken) -> Result<(), StoreError> {
-    let mut is_missing = false;
-    loop {
-        let keeping = Arc::clone(&store);
-        let kept = blocking(move || keeping.keep_reserve()).await;
-        if let Err(error) = &kept
-            && !is_missing
-        {
-            warn!(reason = %reason(error), "the disk has no room for the reserve of the data folder");
-        }
-        is_missing = kept.is_err();
-        tokio::select! {
-            () = tokio::time::sleep(RESERVE_EVERY) => {}
-            () = stop.cancelled() => return Ok(()),
-        }
-    }
 }
 
 /// Removes events and tombstones that are too old, and what was purged of names that are gone, at the start and once a day, until `stop`.
@@ -329,20 +303,25 @@ struct Loops {
 }
 
 impl Loops {
-    fn keep_files(&mut self, looks: [(&'static str, Look); 5], services: &Services) {
-        for (user, look) in looks {
+    /// Keeps the loops that report what persons should look at.
+    fn keep_reports(&mut self, watches: impl Iterator<Item = Watch>, services: &Arc<Services>) {
+        for watch in watches {
             let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
-            self.keep(&format!("files of {user}"), move |stop| {
-                let outputs = (Arc::clone(&store), Arc::clone(&clock));
-                watch_files(user, Arc::clone(&look), outputs, stop)
+            self.keep(&watch.name(), move |stop| {
+                watch.clone().run((Arc::clone(&store), Arc::clone(&clock)), stop)
             });
         }
+        let pressed = Arc::clone(services);
+        self.keep("connections", move |stop| {
+            let (store, clock) = (Arc::clone(&pressed.store), Arc::clone(&pressed.clock));
+            report_pressure(store, clock, Arc::clone(&pressed.pressure), stop)
+        });
+        let rules = Arc::clone(services);
+        self.keep("rules", move |stop| log_rule_effects(Arc::clone(&rules), stop));
     }
 
     /// Keeps the loops that look after the store itself.
     fn keep_store(&mut self, services: &Services) {
-        let reserving = Arc::clone(&services.store);
-        self.keep("reserve", move |stop| keep_reserve(Arc::clone(&reserving), stop));
         let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
         let (publication, policy) =
             (Arc::clone(&services.publication), Arc::clone(&services.policy));

@@ -2,6 +2,31 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// A limit beyond which new content of an upstream is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoomLimit {
+    /// The content of the upstream.
+    Upstream,
+    /// The content of all upstreams.
+    All,
+    /// The free room of the disk.
+    Disk,
+    /// The rows of the upstream in quarantine.
+    Quarantine,
+}
+
+impl fmt::Display for RoomLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Upstream => "`max_size` in `[limits]` of the upstream",
+            Self::All => "`max_size` in `[store]`",
+            Self::Disk => "`min_free` in `[store]`",
+            Self::Quarantine => "on rows in quarantine",
+        })
+    }
+}
+
 /// The cause of a failed sync run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -41,7 +41,7 @@ pub use damage::Damage;
 pub use difference::{FIRST_CHANGES, all_changes, changed_members};
 pub use digest::{BadDigest, Digest};
 pub use entry::{Entry, Head, Identity, MAX_ENTRY_BYTES, Official, Quarantined, is_deletion};
-pub use failure::FailureClass;
+pub use failure::{FailureClass, RoomLimit};
 pub use history::{Difference, Earlier, Item, difference_since, remember};
 pub use host::{is_loopback, is_public_name};
 pub use ledger::{Approved, LedgerEntry, LedgerRecord, Shown};

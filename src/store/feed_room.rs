@@ -8,8 +8,8 @@ use redb::{ReadableTable, WriteTransaction};
 use super::rows::after;
 use super::tables::{ADVISORIES, META};
 use super::{Store, StoreError};
-use crate::model::{Bytes, Timestamp};
-use crate::sync::{OutOfRoom, RoomLimit};
+use crate::model::{Bytes, RoomLimit};
+use crate::sync::OutOfRoom;
 
 /// The bytes of stored advisories of one feed.
 pub(super) const MAX_FEED_SIZE: u64 = 1 << 30;
@@ -27,8 +27,7 @@ impl Store {
         let Some(free) = free.filter(|free| free.saturating_sub(min_free) < bytes) else {
             return Ok(());
         };
-        let limit = RoomLimit::Disk;
-        let full = OutOfRoom { limit, since: Timestamp::MIN, found: free, allowed: min_free };
+        let full = OutOfRoom::new(RoomLimit::Disk, free, min_free);
         Err(StoreError::NoFeedRoom { found: full.found(), allowed: full.allowed() })
     }
 }

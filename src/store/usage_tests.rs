@@ -7,10 +7,10 @@ use serde_json::value::RawValue;
 use super::tables::UPSTREAMS;
 use super::tests::{NOW, entry};
 use super::*;
-use crate::model::{Actor, Entry, Name, OFFICIAL_META, Quarantined, Status, Timestamp};
+use crate::model::{Actor, Entry, Name, OFFICIAL_META, Quarantined, RoomLimit, Status, Timestamp};
 use crate::sync::{
-    DecisionRequest, HoldDecision, OutOfRoom, RoomLimit, Row, SafetyLimits, SyncKind, SyncRun,
-    UpstreamState, shown,
+    DecisionRequest, HoldDecision, OutOfRoom, Row, SafetyLimits, SyncKind, SyncRun, UpstreamState,
+    shown,
 };
 
 const IDS: [&str; 2] = ["one", "two"];
@@ -274,8 +274,7 @@ fn content_beyond_the_limit_is_left_out_and_deletions_of_what_is_stored_are_appl
 #[test]
 fn upstream_that_left_something_out_is_not_known_completely() {
     let store = Store::ephemeral(NOW).expect("a store");
-    let since = NOW;
-    let reached = OutOfRoom { limit: RoomLimit::Disk, since, found: 1, allowed: 2 };
+    let reached = OutOfRoom::new(RoomLimit::Disk, 1, 2);
     let known = UpstreamState { last_full_sync: Some(NOW), ..UpstreamState::default() };
     let crowded = ["bad.com".to_owned()].into();
     for (upstream, state) in [
@@ -346,7 +345,21 @@ fn limit_is_noted_with_the_time_at_which_it_was_first_reached() {
     };
     store.commit(&batch).expect("written");
     let later = limit_of(&store, "one").expect("a limit");
-    assert_eq!((later.allowed, later.since), (11, NOW));
+    assert_eq!((later.allowed, later.since, limit.rows, later.rows), (11, NOW, 1, 2));
+    let single = Batch { state: None, ..batch };
+    store.commit(&single).expect("written");
+    assert_eq!(limit_of(&store, "one").expect("a limit").rows, 2, "single names are no run");
+    let begun = Timestamp::from_micros(6_000);
+    let run = Some(SyncRun::new(SyncKind::Full, begun));
+    let next = UpstreamState { run, ..state.clone() };
+    store.commit(&Batch { state: Some(&next), ..batch }).expect("written");
+    assert_eq!(limit_of(&store, "one").expect("a limit").rows, 1, "another run counts again");
+    store.commit(&Batch { rows: &[], state: Some(&next), ..batch }).expect("written");
+    assert_eq!(limit_of(&store, "one").expect("a limit").rows, 1, "so far");
+    let mut earlier = serde_json::to_value(later).expect("JSON");
+    earlier.as_object_mut().expect("an object").remove("rows");
+    let earlier: OutOfRoom = serde_json::from_value(earlier).expect("a limit");
+    assert_eq!(earlier, OutOfRoom { rows: 0, ..later });
 }
 
 /// P97: what all upstreams have counts, and so does the room of the disk.

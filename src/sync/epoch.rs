@@ -1,10 +1,11 @@
-//! Follows the epoch of an upstream: a random word that a registry of our kind sends, and that is another
-//! one when its store was made again.
+//! Follows the history of an upstream. A registry of our kind sends an epoch, a random word that is another one when its
+//! store was made again; and where the store is the same, such as one that was put back from a copy, it asks for a resync
+//! with the header `vidimus-resync`: the time since which changes were asked for is of another history.
 //!
-//! After that, its changes say nothing of what it lost. So another epoch means a full sync at once, like
-//! any other: staged, judged by the safety limits, and nothing is forgotten. A second one shows whether
-//! what the first missed is gone, or was only not read again yet. An upstream that makes up epochs causes
-//! one such pair in an hour.
+//! In both cases its changes say nothing of what it lost. So they mean a full sync at once, like any other: staged, judged
+//! by the safety limits, and nothing is forgotten. A second one shows whether what the first missed is gone, or was only
+//! not read again yet. An upstream that makes up epochs, or asks with every answer, causes one such pair in an hour. A
+//! resync that is asked for after a pair is remembered until then: changes since a later time do not repeat it.
 
 use std::time::Duration;
 
@@ -41,14 +42,26 @@ pub struct EpochState {
     first_ended: Option<Timestamp>,
     /// True until the second one of that pair has ended.
     second_due: bool,
+    /// True if a resync was asked for since the last pair.
+    #[serde(default)]
+    resync: bool,
 }
 
 impl EpochState {
-    /// Returns true if an answer with this epoch asks for a pair of full syncs now.
+    /// Returns the state after an answer that asks for a resync: a pair of full syncs follows, now or later. Between the
+    /// two of a pair nothing more does, since the second one reads everything: changes are asked for since a time before
+    /// the first one, less the overlap, which may still be of the other history.
+    #[must_use]
+    pub fn asked_for_resync(self) -> Self {
+        Self { resync: self.resync || !self.second_due, ..self }
+    }
+
+    /// Returns true if a pair of full syncs is due now: after an answer with this epoch, or because one was asked for.
     #[must_use]
     pub fn is_replaced_by(&self, seen: Option<&Epoch>, now: Timestamp) -> bool {
         let differs = seen.is_some() && self.known.is_some() && seen != self.known.as_ref();
-        differs && self.first_ended.is_none_or(|ended| now.since(ended) >= PAIR_EVERY)
+        (differs || self.resync)
+            && self.first_ended.is_none_or(|ended| now.since(ended) >= PAIR_EVERY)
     }
 
     /// Returns when the second full sync of a pair is due, if one is.
@@ -74,7 +87,8 @@ impl EpochState {
     #[must_use]
     pub fn after_full(&self, begun: Timestamp, seen: Option<&Epoch>, now: Timestamp) -> Self {
         if self.is_replaced_by(seen, now) {
-            return Self { known: seen.cloned(), first_ended: Some(now), second_due: true };
+            let known = seen.cloned().or_else(|| self.known.clone());
+            return Self { known, first_ended: Some(now), second_due: true, resync: false };
         }
         let has_ended = self.second_at().is_some_and(|due| begun >= due);
         Self { second_due: self.second_due && !has_ended, ..self.after_incremental(seen) }
@@ -131,6 +145,52 @@ mod tests {
         assert!(known.is_replaced_by(Some(&epoch("b")), at(0)));
         let incremental = known.after_incremental(Some(&epoch("b")));
         assert_eq!(incremental, known, "only a full sync reads all of a store");
+    }
+
+    #[test]
+    fn resync_asks_for_two_full_syncs_of_the_same_epoch() {
+        let a = Some(epoch("a"));
+        for seen in [None, a.as_ref()] {
+            let known = EpochState::default().after_full(at(0), seen, at(1));
+            let asked = known.clone().asked_for_resync();
+            assert!(!known.is_replaced_by(seen, at(5)) && asked.is_replaced_by(seen, at(5)));
+            let first = asked.after_full(at(5), seen, at(6));
+            assert_eq!(first.second_at(), Some(at(16)));
+            assert!(first.is_second(at(16), seen) && !first.is_second(at(15), seen));
+            assert_eq!(first.after_full(at(16), seen, at(17)).second_at(), None);
+        }
+        let silent = EpochState::default().after_full(at(0), a.as_ref(), at(1)).asked_for_resync();
+        let silent = silent.after_full(at(5), None, at(6));
+        assert!(!silent.is_replaced_by(a.as_ref(), at(100)), "no epoch is no other one");
+    }
+
+    #[test]
+    fn resync_with_each_answer_causes_one_pair_an_hour_and_none_is_forgotten() {
+        let mut state = EpochState::default().after_incremental(Some(&epoch("a")));
+        let mut firsts = Vec::new();
+        for minute in 0..180 {
+            state = state.asked_for_resync();
+            let is_second = state.second_at().is_some_and(|due| at(minute) >= due);
+            if state.is_replaced_by(None, at(minute)) {
+                firsts.push(minute);
+            } else if !is_second {
+                state = state.after_incremental(None);
+                continue;
+            }
+            state = state.after_full(at(minute), None, at(minute));
+        }
+        assert_eq!(firsts, [0, 60, 120]);
+        // The last request came within the hour, and no answer repeats it.
+        assert!(!state.is_replaced_by(None, at(179)));
+        assert!(state.is_replaced_by(None, at(180)));
+    }
+
+    #[test]
+    fn state_of_an_earlier_release_asks_for_nothing() {
+        let state = EpochState::default().after_incremental(Some(&epoch("a")));
+        let mut json = serde_json::to_value(&state).expect("JSON");
+        json.as_object_mut().expect("an object").remove("resync");
+        assert_eq!(serde_json::from_value::<EpochState>(json).expect("a state"), state);
     }
 
     #[rstest::rstest]

@@ -44,7 +44,7 @@ pub use pagination::{MAX_ROWS, Pagination, PaginationError};
 pub use recent::{ChangeKind, NamesBefore, RecentChanges};
 pub use refused::Refused;
 pub use rewrite::{Arrival, FirstAcceptance, Placement, Rewrite, deleted, place, rewrite};
-pub use room::{DiskLimits, MAX_QUARANTINED, MAX_UPSTREAM_SIZE, OutOfRoom, RoomLimit};
+pub use room::{DiskLimits, MAX_QUARANTINED, MAX_UPSTREAM_SIZE, OutOfRoom};
 pub use run::{Failure, RunReport, SyncKind, SyncRun, UpstreamState};
 pub use safety_limits::{ExceededLimit, Names, RunFacts, SafetyLimit, SafetyLimits, judge};
 pub use source::{FetchFailure, FetchedPage, PageRequest, PageSource};

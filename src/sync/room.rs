@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Bytes, Timestamp};
+use crate::model::{Bytes, RoomLimit, Timestamp};
 
 /// The bytes of stored content of one upstream, if its file states none.
 pub const MAX_UPSTREAM_SIZE: u64 = 4 << 30;
@@ -29,20 +29,6 @@ impl Default for DiskLimits {
     }
 }
 
-/// A limit beyond which new content of an upstream is left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RoomLimit {
-    /// The content of the upstream.
-    Upstream,
-    /// The content of all upstreams.
-    All,
-    /// The free room of the disk.
-    Disk,
-    /// The rows of the upstream in quarantine.
-    Quarantine,
-}
-
 /// The limit that left content of an upstream out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutOfRoom {
@@ -52,9 +38,17 @@ pub struct OutOfRoom {
     /// The bytes that are used, the free bytes of the disk, or the rows in quarantine.
     pub found: u64,
     pub allowed: u64,
+    /// The rows that the last run beyond it left out.
+    #[serde(default)]
+    pub rows: u64,
 }
 
 impl OutOfRoom {
+    #[must_use]
+    pub const fn new(limit: RoomLimit, found: u64, allowed: u64) -> Self {
+        Self { limit, since: Timestamp::MIN, found, allowed, rows: 0 }
+    }
+
     /// Returns true if the limit was changed, or a sixteenth of it became free, since it left content out.
     #[must_use]
     pub fn is_lifted(&self, found: u64, allowed: u64) -> bool {
@@ -88,9 +82,8 @@ impl OutOfRoom {
     pub fn allowed(&self) -> String {
         let bytes = Bytes(self.allowed);
         match self.limit {
-            RoomLimit::Upstream => format!("{bytes} (`max_size` in `[limits]` of the upstream)"),
-            RoomLimit::All => format!("{bytes} (`max_size` in `[store]`)"),
-            RoomLimit::Disk => format!("at least {bytes} (`min_free` in `[store]`)"),
+            RoomLimit::Upstream | RoomLimit::All => format!("{bytes} ({})", self.limit),
+            RoomLimit::Disk => format!("at least {bytes} ({})", self.limit),
             RoomLimit::Quarantine => format!("{} rows", self.allowed),
         }
     }
@@ -116,8 +109,7 @@ mod tests {
         #[case] allowed: u64,
         #[case] wanted: bool,
     ) {
-        let since = Timestamp::MIN;
-        let reached = OutOfRoom { limit, since, found: 1_600, allowed: 1_600 };
+        let reached = OutOfRoom::new(limit, 1_600, 1_600);
         assert_eq!(reached.is_lifted(found, allowed), wanted);
     }
 
@@ -144,7 +136,7 @@ mod tests {
             ),
             (RoomLimit::Quarantine, 50_000, 50_000, "50000 rows are in quarantine; 50000 rows"),
         ] {
-            let reached = OutOfRoom { limit, since: Timestamp::MIN, found, allowed };
+            let reached = OutOfRoom::new(limit, found, allowed);
             assert_eq!(format!("{}; {}", reached.found(), reached.allowed()), words);
         }
     }

@@ -354,7 +354,7 @@ impl SyncRun {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::RoomLimit;
+    use crate::model::RoomLimit;
 
     const DAY: Duration = Duration::from_secs(86_400);
     const OVERLAP: Duration = Duration::from_secs(600);
@@ -381,7 +381,7 @@ mod tests {
     }
 
     fn limit(since: &str) -> OutOfRoom {
-        OutOfRoom { limit: RoomLimit::Upstream, since: at(since), found: 9, allowed: 9 }
+        OutOfRoom { since: at(since), ..OutOfRoom::new(RoomLimit::Upstream, 9, 9) }
     }
 
     /// A cache answers with its own `Date`, and with the time that the page spent there.

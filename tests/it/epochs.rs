@@ -95,13 +95,35 @@ async fn another_epoch_in_the_middle_of_a_run_discards_the_run() {
     assert_eq!(mirror.sync(3).await.expect("accepted").kind, SyncKind::Full);
 }
 
+/// P60: an upstream that asks with every answer was read fully at every interval.
 #[tokio::test]
-async fn upstream_that_asks_for_a_resync_is_read_fully_at_once() {
+async fn upstream_that_asks_for_a_resync_is_read_fully_twice_and_at_most_so_in_an_hour() {
     let mirror = Mirror::new().await;
     mirror.source.lock().resync = true;
-    assert_eq!(mirror.sync(1).await.expect("accepted").kind, SyncKind::Full);
+    let lost = Row::new("com.n003/tool", "1.0.0").key();
+    mirror.source.lock().rows.remove(&lost).expect("a row");
+    let first = mirror.sync(1).await.expect("accepted");
+    assert_eq!(first.kind, SyncKind::Full, "now, and not when the next one is due");
+    assert!(first.full_sync_at.is_some_and(|at| at >= mirror.begun.plus(MINUTE * 11)));
+    // Changes are read meanwhile; what they do not have is not absent.
+    let new = Row::new("com.n100/tool", "1.0.0");
+    mirror.source.lock().rows.insert(new.key(), new);
+    let between = mirror.sync(5).await.expect("accepted");
+    assert_ne!(between.kind, SyncKind::Full);
+    assert!(!mirror.is_missing("com.n003/tool"));
+    let second = mirror.sync(12).await.expect("accepted");
+    assert_eq!((second.kind, second.full_sync_at), (SyncKind::Full, None));
+    assert!(mirror.is_missing("com.n003/tool"), "both missed it");
+    for minute in [13, 30, 60] {
+        assert_ne!(mirror.sync(minute).await.expect("accepted").kind, SyncKind::Full);
+    }
+    // Changes since a later time say nothing of what was asked for before.
     mirror.source.lock().resync = false;
-    assert_ne!(mirror.sync(2).await.expect("accepted").kind, SyncKind::Full);
+    assert_eq!(mirror.sync(62).await.expect("accepted").kind, SyncKind::Full);
+    assert_eq!(mirror.sync(73).await.expect("accepted").kind, SyncKind::Full);
+    for minute in [74, 140] {
+        assert_ne!(mirror.sync(minute).await.expect("accepted").kind, SyncKind::Full);
+    }
 }
 
 /// P33: a data folder that was put back from a copy has the epoch of the copy, and followers kept what it does not have.

@@ -67,6 +67,7 @@ mod socket;
 mod stops;
 mod stories;
 mod support;
+mod system;
 mod view_lists;
 mod webhooks;
 mod whom_to_ask;

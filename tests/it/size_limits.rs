@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use vidimus::daemon::{RunOptions, SyncFailure};
-use vidimus::model::{Name, Timestamp};
+use vidimus::model::{Name, RoomLimit, Timestamp};
 use vidimus::store::{Store, StoreError};
-use vidimus::sync::{RoomLimit, SafetyLimits, SyncKind, UpstreamState};
+use vidimus::sync::{SafetyLimits, SyncKind, UpstreamState};
 
 use crate::support::daemon::{Daemon, Workplace};
 use crate::support::registry::{Row, now};
@@ -69,6 +69,8 @@ async fn upstream_beyond_its_limit_stops_no_other_and_deletions_and_denials_are_
     assert_eq!(raised["subject"], "official");
     let detail = raised["detail"].as_str().expect("a text");
     assert!(detail.contains("allowed: 1 KiB (`max_size` in `[limits]`"), "{detail}");
+    let item = raised["items"][0]["text"].as_str().expect("a text");
+    assert!(item.contains("the limit `max_size` in `[limits]` of the upstream"), "{raised}");
     // What the upstream withdraws and what a person denies is gone, and all else stays.
     upstream.put(Row::new("com.a/two", "1.0.0").status("deleted", &now()));
     is_gone(&daemon, "com.a/two").await;

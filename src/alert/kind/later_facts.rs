@@ -1,7 +1,7 @@
 use super::{AlertKind, Facts};
 
 /// The facts of the other kinds, in the order of their discriminants.
-pub(super) const LATER_FACTS: [Facts; 40] = [
+pub(super) const LATER_FACTS: [Facts; 41] = [
     Facts {
         kind: AlertKind::LoginUnregistered,
         word: "login-unregistered",
@@ -231,6 +231,14 @@ pub(super) const LATER_FACTS: [Facts; 40] = [
         meaning: "The last write to the store failed. What is served stays served, and denials hide; nothing new is \
             accepted, approved or acknowledged.",
         remedy: "Read the reason: make room on the disk, or correct its permissions; the daemon tries again by itself.",
+    },
+    Facts {
+        kind: AlertKind::SystemRefused,
+        word: "system-refused",
+        meaning: "The system refuses something that the daemon asks for and can go on without: the socket of operations, the \
+            mode of the data folder, room for the reserve on the disk, or the open files that `[limits] connections` needs.",
+        remedy: "Read the reason, and correct its cause; the daemon asks again every 10 seconds, and for open files at a \
+            restart.",
     },
     Facts {
         kind: AlertKind::TransferredName,

@@ -74,6 +74,7 @@ pub enum AlertKind {
     StarterActive,
     StatusChanged,
     StoreUnwritable,
+    SystemRefused,
     TransferredName,
     UnreadableRow,
     UpstreamFailing,

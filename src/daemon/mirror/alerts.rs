@@ -7,9 +7,11 @@ use crate::config::{Origin, Upstream};
 use crate::curation::{
     Dossier, DossierRow, EntryEvaluation, Evidence as Gated, PolicySnapshot, Screening, evaluate,
 };
-use crate::model::{Digest, FailureClass, Name, Quarantined, Timestamp, Version, changed_members};
+use crate::model::{
+    Digest, FailureClass, Name, Quarantined, RoomLimit, Timestamp, Version, changed_members,
+};
 use crate::store::{Snapshot, StoreError};
-use crate::sync::{MAX_SKEW, OutOfRoom, RoomLimit, UpstreamState};
+use crate::sync::{MAX_SKEW, OutOfRoom, UpstreamState};
 
 /// The source of alerts about upstream files.
 pub(super) const UPSTREAMS: &str = "upstreams";
@@ -142,8 +144,11 @@ fn of_runs(state: &UpstreamState, upstream: &Upstream, now: Timestamp) -> Vec<Re
     let mut seen = Vec::new();
     let since = state.out_of_room.map(|limit| limit.since);
     if let Some(limit) = state.out_of_room.or_else(|| beyond_its_size(state, upstream)) {
-        let figures = vec![Figure::Limit { found: limit.found(), allowed: limit.allowed() }];
-        let left_out = ReportedAlert::new(AlertKind::SizeLimit, id, []).since(since);
+        let size = Figure::Limit { found: limit.found(), allowed: limit.allowed() };
+        let rows = (limit.rows > 0).then_some(Figure::LeftOut { rows: limit.rows });
+        let figures = std::iter::once(size).chain(rows).collect();
+        let item = Evidence::NoRoom { limit: limit.limit };
+        let left_out = ReportedAlert::new(AlertKind::SizeLimit, id, [item]).since(since);
         seen.push(ReportedAlert { figures, ..left_out });
     }
     // That a limit left content out has an alert of its own.
@@ -175,8 +180,7 @@ fn of_runs(state: &UpstreamState, upstream: &Upstream, now: Timestamp) -> Vec<Re
 /// out.
 fn beyond_its_size(state: &UpstreamState, upstream: &Upstream) -> Option<OutOfRoom> {
     let (found, allowed) = (state.bytes?, upstream.max_size);
-    let since = Timestamp::MIN;
-    (found > allowed).then_some(OutOfRoom { limit: RoomLimit::Upstream, since, found, allowed })
+    (found > allowed).then_some(OutOfRoom::new(RoomLimit::Upstream, found, allowed))
 }
 
 /// Returns an alert about each row of files in quarantine, which operators edit by hand, and true if every row was read.
@@ -343,6 +347,7 @@ fn drift(dossier: &Dossier, row: &DossierRow, item: Evidence) -> ReportedAlert {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alert::AlertReport;
     use crate::config::{SyncSettings, Trust};
     use crate::model::{FailureClass, NamespaceRules};
     use crate::store::{Batch, Destination, Store};
@@ -396,7 +401,7 @@ mod tests {
     fn upstream_with_more_content_than_its_limit_is_reported_once_and_until_there_is_room() {
         let now = Timestamp::from_micros(1);
         let definition = Upstream { max_size: 1 << 20, ..upstream("ours") };
-        let reached = OutOfRoom { limit: RoomLimit::Disk, since: now, found: 1, allowed: 2 };
+        let reached = OutOfRoom { since: now, ..OutOfRoom::new(RoomLimit::Disk, 1, 2) };
         let failure = Failure { at: now, class: FailureClass::Room, reason: "no".into() };
         for (bytes, out_of_room, wanted) in [
             (None, None, None),
@@ -413,6 +418,25 @@ mod tests {
             let detail = seen.first().map(|alert| alert.figures[0].to_string());
             assert!(detail.unwrap_or_default().contains(wanted.unwrap_or_default()));
         }
+    }
+
+    #[test]
+    fn acknowledgement_of_one_limit_silences_no_other_and_lasts_while_rows_are_counted() {
+        let definition = upstream("ours");
+        let raised = |limit, rows| {
+            let reached = OutOfRoom { rows, ..OutOfRoom::new(limit, 9, 9) };
+            let state = UpstreamState { out_of_room: Some(reached), ..Default::default() };
+            let seen = of_state(&state, &definition, Timestamp::MIN).pop();
+            AlertReport::in_memory(seen.expect("an alert"), Timestamp::MIN)
+        };
+        let limits = [RoomLimit::Upstream, RoomLimit::All, RoomLimit::Disk, RoomLimit::Quarantine];
+        let shown: BTreeSet<_> = limits.iter().map(|limit| raised(*limit, 1).shown).collect();
+        assert_eq!(shown.len(), limits.len());
+        let (one, two) = (raised(RoomLimit::All, 1), raised(RoomLimit::All, 2));
+        assert_eq!(one.shown, two.shown);
+        assert!(two.detail.contains("`max_size` in `[store]`"), "{}", two.detail);
+        assert!(two.detail.contains("2 rows were left out"), "{}", two.detail);
+        assert!(one.detail.contains("1 row was left out"), "{}", one.detail);
     }
 
     #[test]

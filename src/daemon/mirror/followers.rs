@@ -14,7 +14,7 @@ use super::named::fetch_named;
 use super::source::{Source, open_source};
 use crate::config::{Origin, Upstream, read_upstreams};
 use crate::daemon::DaemonError;
-use crate::daemon::files::Failures;
+use crate::daemon::looks::Failures;
 use crate::daemon::runtime::{Supervisor, blocking, loop_source, report_alerts};
 use crate::lint::{Finding, Severity};
 use crate::model::{Escaped, reason};
@@ -191,7 +191,7 @@ impl Followers {
     async fn look_at_files(&mut self) -> Option<String> {
         let (mirror, sources) = (Arc::clone(&self.mirror), self.sources.clone());
         let failures = blocking(move || look_at_files(&mirror, &sources)).await;
-        self.failures.lasting(failures).into_iter().next()
+        self.failures.lasting(failures).into_iter().flatten().next()
     }
 
     async fn look(&mut self) {

@@ -13,11 +13,11 @@ use super::rows::classify_row;
 use super::safety::hold;
 use crate::config::Trust;
 use crate::daemon::runtime::Clock;
-use crate::model::{Entry, Name, Timestamp};
+use crate::model::{Entry, Name, RoomLimit, Timestamp};
 use crate::store::{Acceptance, Destination, Hold, Snapshot, Store, StoreError};
 use crate::sync::{
-    Change, FetchedPage, Kind, NameSize, OutOfRoom, RawPage, RoomLimit, Row, RunReport, SyncKind,
-    SyncRun, UpstreamState, completed,
+    Change, FetchedPage, Kind, NameSize, OutOfRoom, RawPage, Row, RunReport, SyncKind, SyncRun,
+    UpstreamState, completed,
 };
 
 /// A batch is committed when it has this many rows, or pages of this many bytes, or is this old. A crash repeats one
@@ -49,17 +49,22 @@ pub(super) struct Ingest<O> {
 }
 
 impl<O: Observer> Ingest<O> {
-    /// Resumes the interrupted sync run, or begins a new one.
+    /// Resumes the interrupted sync run, or begins a new one. With `resync` another history of the upstream answered when
+    /// changes were asked for.
     pub(super) fn begin(
         store: Arc<Store>,
         clock: Arc<Clock>,
         options: RunOptions,
+        resync: bool,
         observer: Arc<O>,
     ) -> Result<Self, SyncFailure> {
         let now = clock.now();
         let snapshot = store.snapshot()?;
         let begun_empty = snapshot.has_nothing_of(&options.upstream)?;
-        let stored = snapshot.upstream(&options.upstream)?.of_source(&options.url);
+        let mut stored = snapshot.upstream(&options.upstream)?.of_source(&options.url);
+        if resync {
+            stored.epoch = stored.epoch.asked_for_resync();
+        }
         let quarantined = snapshot.count_quarantined(&options.upstream)?;
         let quarantine = QuarantineRoom::new(options.max_quarantined, quarantined);
         let limit = stored.out_of_room.as_ref();
@@ -178,7 +183,8 @@ impl<O: Observer> Ingest<O> {
         Ok(page.rows.len() as u64)
     }
 
-    /// Fails a run that reads two stores, or in which another store of the upstream answers with changes.
+    /// Fails a run that reads two stores, or that reads changes of another history of the upstream. Within an hour of such a
+    /// failure its changes are taken as any others, and a full sync follows later.
     fn follow_epoch(&mut self, page: &FetchedPage, now: Timestamp) -> Result<(), SyncFailure> {
         let seen = page.epoch.as_ref();
         let is_first = self.run.pages == 0 || self.run.epoch.is_none();
@@ -188,7 +194,10 @@ impl<O: Observer> Ingest<O> {
             return Err(SyncFailure::TwoStores);
         }
         let reads_changes = self.run.kind != SyncKind::Full;
-        if reads_changes && (page.resync || self.state.epoch.is_replaced_by(seen, now)) {
+        if reads_changes && page.resync {
+            self.state.epoch = self.state.epoch.clone().asked_for_resync();
+        }
+        if reads_changes && self.state.epoch.is_replaced_by(seen, now) {
             return Err(SyncFailure::Replaced);
         }
         Ok(())
@@ -242,8 +251,9 @@ impl<O: Observer> Ingest<O> {
             }
             FullQuarantine::Upstream { found, allowed } => {
                 let since = self.state.out_of_room.map_or(now, |before| before.since);
-                self.run.quarantine_full =
-                    Some(OutOfRoom { limit: RoomLimit::Quarantine, since, found, allowed });
+                let rows = self.run.quarantine_full.map_or(0, |before| before.rows) + 1;
+                let reached = OutOfRoom::new(RoomLimit::Quarantine, found, allowed);
+                self.run.quarantine_full = Some(OutOfRoom { since, rows, ..reached });
             }
         }
         self.seen.push((name, version));

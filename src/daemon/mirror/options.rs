@@ -46,8 +46,8 @@ pub enum SyncFailure {
     Pagination(#[from] PaginationError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// An incremental sync cannot show what another store of the upstream does not have.
-    #[error("upstream answers from another store; a full sync is needed")]
+    /// An incremental sync cannot show what another history of the upstream does not have.
+    #[error("upstream answers from another store or history; a full sync is needed")]
     Replaced,
     #[error(
         "upstream answered from two stores within a run, so pages may be missing; the next run begins \

@@ -19,7 +19,7 @@ use crate::sync::{
 const PAGES_AHEAD: usize = 2;
 
 /// Performs one sync run: fetches pages, validates rows, commits them with the cursor, and accepts the
-/// run at its end. An incremental sync that another store of the upstream answers becomes a full one.
+/// run at its end. An incremental sync that another history of the upstream answers becomes a full one.
 ///
 /// # Errors
 /// [`SyncFailure`]; the next call resumes a sync run that kept its cursor.
@@ -32,12 +32,12 @@ pub async fn run_sync<S: PageSource>(
     observer: impl Observer,
 ) -> Result<RunReport, SyncFailure> {
     let observer = Arc::new(observer);
-    let first = perform_run(store, clock, source, options, stop, Arc::clone(&observer));
+    let first = perform_run(store, clock, source, (options, false), stop, Arc::clone(&observer));
     let mut outcome = Box::pin(first).await;
     if matches!(outcome, Err(SyncFailure::Replaced)) {
-        info!(upstream = options.upstream, "the upstream has another store: a full sync follows");
+        info!(upstream = options.upstream, "the upstream has another history: a full sync follows");
         let full = RunOptions { full: true, ..options.clone() };
-        outcome = Box::pin(perform_run(store, clock, source, &full, stop, observer)).await;
+        outcome = Box::pin(perform_run(store, clock, source, (&full, true), stop, observer)).await;
     }
     match outcome {
         Err(failure) if !options.dry_run => {
@@ -59,13 +59,13 @@ async fn perform_run<S: PageSource>(
     store: &Arc<Store>,
     clock: &Arc<Clock>,
     source: &Arc<S>,
-    options: &RunOptions,
+    (options, resync): (&RunOptions, bool),
     stop: &CancellationToken,
     observer: Arc<impl Observer>,
 ) -> Result<RunReport, SyncFailure> {
     let ingest = {
         let (store, clock, options) = (Arc::clone(store), Arc::clone(clock), options.clone());
-        try_blocking(move || Ingest::begin(store, clock, options, observer)).await??
+        try_blocking(move || Ingest::begin(store, clock, options, resync, observer)).await??
     };
     let ingest = if ingest.run().all_read {
         ingest

@@ -113,13 +113,22 @@ impl Store {
             Some(state) => decided(transaction, batch.upstream, &stored, state, &growth)?,
             None => stored.clone(),
         };
+        let mut was_left_out = false;
         if let Some(run) = &mut state.run {
             let is_same = |before: &&SyncRun| before.begun == run.begun;
-            run.left_out |=
-                left_out || stored.run.as_ref().filter(is_same).is_some_and(|run| run.left_out);
+            was_left_out = stored.run.as_ref().filter(is_same).is_some_and(|run| run.left_out);
+            run.left_out |= left_out > 0 || was_left_out;
         }
-        let limit = if left_out { room.left_out(stored.out_of_room, batch.now) } else { None };
-        state.out_of_room = limit.or(state.out_of_room).or(stored.out_of_room);
+        let limit = if left_out > 0 { room.left_out(stored.out_of_room, batch.now) } else { None };
+        let before = stored.out_of_room.map_or(0, |limit| limit.rows);
+        let rows = match batch.state {
+            Some(_) if was_left_out => before + left_out,
+            Some(_) => left_out,
+            // Single names are no run.
+            None => before.max(left_out),
+        };
+        let limit = limit.map(|limit| OutOfRoom { rows, ..limit });
+        state.out_of_room = limit.or(stored.out_of_room).or(state.out_of_room);
         put_state(transaction, batch.upstream, &state, &growth)?;
         Ok(limit)
     }
@@ -144,21 +153,21 @@ impl Store {
     }
 
     /// Writes rows of a first sync. Work for single rows is left for later where possible: every name is
-    /// evaluated after the first sync anyway. Returns true if content was left out, as the others below.
+    /// evaluated after the first sync anyway. Returns the number of rows that were left out, as the others below.
     fn put_first(
         &self,
         transaction: &WriteTransaction,
         batch: &Batch<'_>,
         room: Room,
         growth: &Growth,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<u64, StoreError> {
         let live = Live::open(self, transaction, batch.upstream, batch.now, growth)?;
         let mut live = live.owing_facts();
-        let mut left_out = false;
+        let mut left_out = 0;
         for row in batch.rows {
             match room.admit(row, growth, || live.head_of(row))? {
                 Some(row) => live.put(&row)?,
-                None => left_out = true,
+                None => left_out += 1,
             }
         }
         if !batch.rows.is_empty() {
@@ -174,11 +183,11 @@ impl Store {
         batch: &Batch<'_>,
         room: Room,
         growth: &Growth,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<u64, StoreError> {
         let mut live = Live::open(self, transaction, batch.upstream, batch.now, growth)?;
         let (on_hold, discarded) =
             (transaction.open_table(ON_HOLD)?, transaction.open_table(DISCARDED)?);
-        let (mut taken, mut left_out) = (BTreeSet::new(), false);
+        let (mut taken, mut left_out) = (BTreeSet::new(), 0);
         for row in batch.rows {
             let (name, version) = row.key();
             let key = (batch.upstream, name.as_str(), version.as_str());
@@ -192,7 +201,7 @@ impl Store {
                     live.put(&row)?;
                     taken.extend(Name::parse(&name));
                 }
-                None => left_out = true,
+                None => left_out += 1,
             }
         }
         mark_names(transaction, &taken)?;
@@ -205,11 +214,11 @@ impl Store {
         batch: &Batch<'_>,
         room: Room,
         growth: &Growth,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<u64, StoreError> {
         let mut staged = Counted::open(transaction, STAGED, growth)?;
         let heads = transaction.open_table(HEADS)?;
         let mut packer = self.packer();
-        let mut left_out = false;
+        let mut left_out = 0;
         for row in batch.rows {
             let (name, version) = row.key();
             let key = (batch.upstream, name.as_str(), version.as_str());
@@ -223,7 +232,7 @@ impl Store {
             let admitted = room.admit(row, growth, stored)?;
             match admitted {
                 Some(row) => staged.insert(key, &packer.staged(&row)?)?,
-                None => left_out = true,
+                None => left_out += 1,
             }
         }
         Ok(left_out)

@@ -7,10 +7,10 @@ use std::borrow::Cow;
 
 use redb::WriteTransaction;
 
-use crate::model::{Entry, Head, Quarantined, Status, Timestamp, TombstoneStub};
+use crate::model::{Entry, Head, Quarantined, RoomLimit, Status, Timestamp, TombstoneStub};
 use crate::store::usage::{Growth, bytes_of, count, used, used_by_others};
 use crate::store::{Snapshot, Store, StoreError};
-use crate::sync::{OutOfRoom, RoomLimit, Row as SentRow, deleted};
+use crate::sync::{OutOfRoom, Row as SentRow, deleted};
 
 /// The room for new content of one upstream, as a transaction begins.
 #[derive(Debug, Clone, Copy)]
@@ -122,9 +122,7 @@ impl Store {
         let limits = self.limits();
         // Without a limit the disk itself is the limit, and the reserve what is left then.
         let free = self.free_bytes().filter(|_| limits.min_free > 0);
-        let limit = |limit, found, allowed| {
-            Some(OutOfRoom { limit, since: Timestamp::MIN, found, allowed })
-        };
+        let limit = |limit, found, allowed| Some(OutOfRoom::new(limit, found, allowed));
         let rooms = [
             Room {
                 left: max_size.saturating_sub(used),
