@@ -41,7 +41,7 @@ impl Store {
                 Ok(covered) => covered,
                 Err(why) => return Ok(Err(why)),
             };
-            let touched = match request.decision {
+            match request.decision {
                 HoldDecision::Release => self.release_changes(
                     transaction,
                     upstream,
@@ -51,7 +51,10 @@ impl Store {
                     &growth,
                 )?,
                 HoldDecision::Discard => discard_changes(transaction, upstream, &covered, &growth)?,
-            };
+            }
+            // Those of a discarded change too: other upstreams may have them, and they wait no longer.
+            let touched: BTreeSet<Name> =
+                covered.iter().filter_map(|change| Name::parse(&change.name).ok()).collect();
             let rows = covered.len() as u64;
             let change = HoldChange {
                 upstream: upstream.into(),
@@ -110,19 +113,17 @@ impl Store {
         safety_limits: &SafetyLimits,
         now: Timestamp,
         growth: &Growth,
-    ) -> Result<BTreeSet<Name>, StoreError> {
+    ) -> Result<(), StoreError> {
         // A person has reviewed the absences: they count without further full syncs.
         let safety_limits = &SafetyLimits { missing_syncs: 1, ..safety_limits.clone() };
         let mut live = Live::open(self, transaction, upstream, now, growth)?;
         let mut table = Counted::open(transaction, ON_HOLD, growth)?;
-        let mut touched = BTreeSet::new();
         for ChangeOnHold { name, version, .. } in covered {
             if let Some(value) = table.remove((upstream, name.as_str(), version.as_str()))? {
                 live.apply(name, version, value.value(), safety_limits)?;
             }
-            touched.extend(Name::parse(name));
         }
-        Ok(touched)
+        Ok(())
     }
 }
 
@@ -132,7 +133,7 @@ fn discard_changes(
     upstream: &str,
     covered: &[&ChangeOnHold],
     growth: &Growth,
-) -> Result<BTreeSet<Name>, StoreError> {
+) -> Result<(), StoreError> {
     let mut table = Counted::open(transaction, ON_HOLD, growth)?;
     let mut discarded = transaction.open_table(DISCARDED)?;
     for change in covered {
@@ -140,7 +141,7 @@ fn discard_changes(
         table.remove(key)?;
         discarded.insert(key, change.digest.as_bytes().as_slice())?;
     }
-    Ok(BTreeSet::new())
+    Ok(())
 }
 
 impl Snapshot {
