@@ -303,7 +303,8 @@ fn upstream_that_left_something_out_is_not_known_completely() {
 #[test]
 fn deprecation_and_deletion_within_a_run_are_stored_without_room() {
     let store = Store::ephemeral(NOW).expect("a store");
-    let with = |name: &str, status| Row::Entry(with_status(name, "0.0.0", "x", status));
+    let text = noise(3_000);
+    let with = |name: &str, status| Row::Entry(with_status(name, "0.0.0", &text, status));
     let (active, deprecated) = (Status::Active, Status::Deprecated);
     let first = [with("a.b/old", active), with("a.b/kept", deprecated)];
     commit(&store, "one", Destination::Live, &first, u64::MAX).expect("written");
@@ -316,7 +317,13 @@ fn deprecation_and_deletion_within_a_run_are_stored_without_room() {
         with("a.b/unknown", deprecated),
         with("a.b/new", Status::Deleted),
     ];
+    let bytes = || store.snapshot().and_then(|now| now.upstream("one")).expect("read").bytes;
+    let before = bytes();
+    commit(&store, "one", Destination::Staged, &rows[..1], 1).expect("written");
+    let status = bytes().expect("counted") - before.expect("counted");
+    assert!(status < 1_000, "without the content that it came with: {status}");
     commit(&store, "one", Destination::Staged, &rows, 1).expect("written");
+    assert_eq!(store.snapshot().and_then(|all| all.verify()).expect("read").problems, [""; 0]);
     accept(&store, "one", false, &Hold::default());
     let snapshot = store.snapshot().expect("a snapshot");
     let staged = snapshot.head("one", "a.b/kept", "0.0.0").expect("read").expect("stored");

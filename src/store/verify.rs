@@ -225,7 +225,7 @@ impl Snapshot {
             Some(StagedParts::Settled | StagedParts::Absent) => return true,
             None => None,
         };
-        packed.is_some_and(|packed| self.unpackers.unpack(packed).is_some())
+        packed.is_some_and(|packed| packed.is_empty() || self.unpackers.unpack(packed).is_some())
     }
 
     fn is_quarantined(&self, value: &[u8]) -> bool {

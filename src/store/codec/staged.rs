@@ -18,9 +18,14 @@ impl Packer {
         self.pack(&entry.server, &entry.meta)
     }
 
+    /// Returns the body of a row: empty if its content is that which is stored.
+    pub(in crate::store) fn body_to_stage(&mut self, entry: &Entry) -> Result<Vec<u8>, StoreError> {
+        if entry.server.is_empty() { Ok(Vec::new()) } else { self.body(entry) }
+    }
+
     pub(in crate::store) fn staged(&mut self, row: &Row) -> Result<Vec<u8>, StoreError> {
         Ok(match row {
-            Row::Entry(entry) => staged_entry(&head(&entry.head), &self.body(entry)?),
+            Row::Entry(entry) => staged_entry(&head(&entry.head), &self.body_to_stage(entry)?),
             Row::Quarantined(row) => {
                 [[STAGED_QUARANTINED].as_slice(), &*self.quarantined(row)?].concat()
             }
@@ -62,7 +67,7 @@ pub(in crate::store) fn staged_identity(value: &[u8]) -> &[u8] {
     }
 }
 
-/// A staged row, split into the values of the live tables.
+/// A staged row, split into the values of the live tables. An entry without a body has the content that is stored.
 pub(in crate::store) enum StagedParts<'a> {
     Entry { head: &'a [u8], body: &'a [u8] },
     Quarantined { value: &'a [u8] },

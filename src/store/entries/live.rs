@@ -79,7 +79,7 @@ impl<'t> Live<'t> {
         let (name, version) = row.key();
         match row {
             Row::Entry(entry) => {
-                let body = self.packer.body(entry)?;
+                let body = self.packer.body_to_stage(entry)?;
                 self.entry(&name, &version, &codec::head(&entry.head), &body)?;
                 Ok(())
             }
@@ -150,6 +150,15 @@ impl<'t> Live<'t> {
         let key = (self.upstream, name, version);
         let damaged = || StoreError::damaged("an entry to be stored", format!("{name}@{version}"));
         let sent = codec::read_head(head).ok_or_else(damaged)?;
+        let kept;
+        let body = if body.is_empty() {
+            let known = self.head(name, version)?.filter(|known| known.received == sent.received);
+            let Some((_, value)) = known.zip(self.bodies.get(key)?) else { return Ok(None) };
+            kept = value.value().to_vec();
+            &kept
+        } else {
+            body
+        };
         let mut left_quarantine = false;
         if self.has_rare_rows {
             left_quarantine = self.quarantine.remove(key)?.is_some();

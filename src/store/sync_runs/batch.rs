@@ -5,7 +5,7 @@ use redb::{ReadableTable, WriteTransaction};
 use super::room::Room;
 use super::staged::clear_run;
 use super::state::decided;
-use crate::model::{Head, Name, Status, Timestamp};
+use crate::model::{Head, Name, Timestamp};
 use crate::store::codec::StagedParts;
 use crate::store::dirty::{mark_everything, mark_names};
 use crate::store::entries::{Live, owe_facts};
@@ -247,11 +247,12 @@ fn head_of(staged: &[u8]) -> Option<Head> {
     }
 }
 
-/// Returns the size of the content that a row brings: none in a deletion or a deprecation.
+/// Returns the size of the content that a row comes with. That of a deletion or a deprecation too: without room they are
+/// stored without it.
 fn content_bytes(row: &Row) -> u64 {
     match row {
-        Row::Entry(entry) if entry.head.status == Status::Active => entry.server.len() as u64,
-        Row::Quarantined(quarantined) => quarantined.item.len() as u64,
-        Row::Entry(_) | Row::Deleted(_) | Row::Settled { .. } => 0,
+        Row::Entry(entry) => (entry.server.len() + entry.meta.len()) as u64,
+        Row::Quarantined(row) | Row::Deleted(row) => row.item.len() as u64,
+        Row::Settled { .. } => 0,
     }
 }

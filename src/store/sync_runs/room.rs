@@ -1,7 +1,7 @@
 //! The room that is left for new content of an upstream.
 //!
-//! A row without room is left out, and its run says so. A deletion of what is stored needs no room: it is stored without
-//! the content that it came with.
+//! A row without room is left out, and its run says so. A deletion or a deprecation of what is stored needs no room: it is
+//! stored without the content that it came with.
 
 use std::borrow::Cow;
 
@@ -40,13 +40,14 @@ impl Room {
         Ok(match row {
             SentRow::Settled { .. } => Some(Cow::Borrowed(row)),
             // The content is stored, and only says now that it should not be used.
-            SentRow::Entry(Entry { head, .. })
-                if head.status == Status::Deprecated
+            SentRow::Entry(entry)
+                if entry.head.status == Status::Deprecated
                     && stored()?.is_some_and(|known| {
-                        known.received == head.received && known.status != head.status
+                        known.received == entry.head.received && known.status != entry.head.status
                     }) =>
             {
-                Some(Cow::Borrowed(row))
+                let (server, meta) = Default::default();
+                Some(Cow::Owned(SentRow::Entry(Entry { server, meta, ..entry.clone() })))
             }
             SentRow::Entry(entry) if entry.head.status == Status::Deleted && is_stored()? => {
                 let stub = TombstoneStub::new(entry.name.as_str(), entry.version.as_str());
