@@ -162,7 +162,7 @@ fn fetch_by_name_accepts_nothing_that_is_on_hold_or_was_discarded() {
     assert_eq!((names_on_hold(&store), live(&store)), (vec!["a.b/c".to_owned()], 1));
 }
 
-/// P81: a name that another upstream is given meanwhile would not come back.
+/// P95: a name that another upstream is given meanwhile would not come back.
 #[test]
 fn name_on_hold_may_belong_to_its_upstream_until_a_person_decides() {
     let store = Store::ephemeral(NOW).expect("a store");

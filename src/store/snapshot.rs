@@ -28,7 +28,7 @@ pub(super) struct Synchronised {
     /// Parties of which rows of some of them found no room in quarantine.
     pub(super) crowded: BTreeMap<String, BTreeSet<String>>,
     /// Those of them with changes on hold.
-    pub(super) holding: BTreeSet<String>,
+    pub(super) undecided: BTreeSet<String>,
 }
 
 impl Snapshot {

@@ -45,13 +45,13 @@ impl Snapshot {
         &self,
         name: &Name,
     ) -> Result<Arc<BTreeSet<String>>, StoreError> {
-        let Synchronised { upstreams, crowded, holding } = self.synchronised()?;
+        let Synchronised { upstreams, crowded, undecided } = self.synchronised()?;
         let mut unknown = BTreeSet::new();
         if !crowded.is_empty() {
             let party = Claim::party_of(name.namespace());
             unknown.extend(crowded.get(&party).into_iter().flatten().cloned());
         }
-        for upstream in holding {
+        for upstream in undecided {
             if of_name(self.tables.on_hold()?, upstream, name)?.next().transpose()?.is_some() {
                 unknown.insert(upstream.clone());
             }
@@ -70,7 +70,7 @@ impl Snapshot {
         }
         let mut upstreams = BTreeSet::new();
         let mut crowded: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        let mut holding = BTreeSet::new();
+        let mut undecided = BTreeSet::new();
         for id in self.known_upstreams()? {
             match self.upstream(id) {
                 Ok(state) if state.is_synchronised() => {
@@ -79,7 +79,7 @@ impl Snapshot {
                         crowded.entry(party).or_default().insert(id.clone());
                     }
                     if state.on_hold.is_some() {
-                        holding.insert(id.clone());
+                        undecided.insert(id.clone());
                     }
                 }
                 Ok(_) | Err(StoreError::Damaged(_)) => {}
@@ -87,7 +87,7 @@ impl Snapshot {
             }
         }
         let upstreams = Arc::new(upstreams);
-        Ok(self.synchronised.get_or_init(|| Synchronised { upstreams, crowded, holding }))
+        Ok(self.synchronised.get_or_init(|| Synchronised { upstreams, crowded, undecided }))
     }
 
     /// Returns the removed ones of the upstreams that were internal when they were last synchronised: what they listed
