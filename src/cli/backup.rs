@@ -38,12 +38,22 @@ pub(super) async fn back_up(settings: Settings, file: &Path, json: bool) -> Resu
     Ok(Exit::Done)
 }
 
-/// Moves the copy that a daemon made out of the data folder, also to another disk.
+/// Moves the copy that a daemon made out of the data folder, also to another disk. What cannot be moved is removed.
 fn take(made: &Path, file: &Path) -> io::Result<()> {
+    let copied = copy_to(made, file);
+    remove_file(made)?;
+    copied
+}
+
+fn copy_to(made: &Path, file: &Path) -> io::Result<()> {
     let mut target = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
-    io::copy(&mut File::open(made)?, &mut target)?;
-    target.sync_all()?;
-    remove_file(made)
+    let copied = File::open(made).and_then(|mut made| io::copy(&mut made, &mut target));
+    let copied = copied.and_then(|_| target.sync_all());
+    if copied.is_err() {
+        // Half a copy must not be taken for one.
+        let _ = remove_file(file);
+    }
+    copied
 }
 
 #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]

@@ -14,7 +14,7 @@ use crate::config::{Folder, Origin, Settings, Upstream, read_overlays};
 use crate::daemon::{Services, Shift, load_folder};
 use crate::model::reason;
 use crate::remote::OwnershipSources;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, remove_left_copies};
 use crate::telemetry::dropped_lines;
 
 /// The time between two readings of the overlay folder that must be equal at a start, and their number at most.
@@ -52,6 +52,7 @@ pub(super) async fn start(
     .await?;
     let patience = if is_first { Duration::ZERO } else { LONGEST_WAIT };
     let store = open_store(&settings, shift, patience).await?.limited(settings.disk);
+    remove_left_copies(&settings.data);
     let clock = clock_of(&store)?.shifted(shift);
     let hears =
         |upstream: &Upstream| upstream.enabled && matches!(upstream.origin, Origin::Registry(_));

@@ -2,9 +2,10 @@ use std::fmt;
 
 use super::dossier::Dossier;
 use super::policy::PolicySnapshot;
+use super::unconfirmed::UnconfirmedTime;
 use super::upstream::UpstreamPolicy;
 use crate::model::{Name, Status, Timestamp, Version};
-use crate::overlay::{Approval, NameRules, Reviewed, Rule, VersionPattern};
+use crate::overlay::{Approval, NameRules, Rule, VersionPattern};
 
 /// The authority of an upstream for a name, or the reason why it has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,12 +91,15 @@ impl<'a> Transfer<'a> {
 
     fn is_accepted(
         &self,
-        (begins_by, now): (Timestamp, Timestamp),
+        (unconfirmed, now): (UnconfirmedTime, Timestamp),
         covers: impl Fn(&Rule, &Approval) -> bool,
     ) -> bool {
         let mut named_by = self.named_by.iter();
         named_by.any(|(rule, approval)| {
-            approval.is_effective(now) && !approval.is_ahead(begins_by) && covers(rule, approval)
+            let may_be_ahead = |reviewed| unconfirmed.is_ahead(reviewed, now);
+            approval.is_effective(now)
+                && !approval.reviewed.is_some_and(may_be_ahead)
+                && covers(rule, approval)
         })
     }
 }
@@ -148,7 +152,7 @@ impl<'a> Authorities<'a> {
         let covers_all = |rule: &Rule, approval: &Approval| {
             rule.versions == VersionPattern::Any && approval.contents.is_none()
         };
-        let times = (self.policy.begins_by(now), now);
+        let times = (self.policy.unconfirmed, now);
         let is_settled = |transfer: &Transfer<'_>| transfer.is_accepted(times, covers_all);
         let owner = self.owner.filter(|_| self.awaited.is_none());
         owner.filter(|_| self.transfer.as_ref().is_none_or(is_settled))
@@ -164,8 +168,7 @@ impl<'a> Authorities<'a> {
     pub(super) fn last_moments(&self) -> impl Iterator<Item = Timestamp> {
         let named_by = self.transfer.iter().flat_map(|transfer| &transfer.named_by);
         named_by.flat_map(|(_, approval)| {
-            let unconfirmed = self.policy.unconfirmed;
-            let begin = |reviewed: Reviewed| reviewed.start().plus(unconfirmed);
+            let begin = |reviewed| self.policy.unconfirmed.begin_review(reviewed);
             let begins = approval.reviewed.map(|reviewed| begin(reviewed).minus(Timestamp::TICK));
             approval.expires.into_iter().chain(begins)
         })
@@ -184,9 +187,7 @@ impl<'a> Authorities<'a> {
             may_admit && rule.selects(version, upstream)
         };
         match &self.transfer {
-            Some(transfer)
-                if !transfer.is_accepted((self.policy.begins_by(now), now), may_cover) =>
-            {
+            Some(transfer) if !transfer.is_accepted((self.policy.unconfirmed, now), may_cover) => {
                 Authority::TransferredFrom(transfer.from)
             }
             _ => Authority::Authoritative,

@@ -132,12 +132,12 @@ pub fn evaluate<'a>(
         let gates = Gate::ALL.map(|gate| input.evaluate(gate));
         let expires = input.expiry();
         hold(expires);
-        let before = |begin: Timestamp| begin.plus(policy.unconfirmed).minus(Timestamp::TICK);
-        hold(input.review_ahead().map(before));
+        let begin = |reviewed| policy.unconfirmed.begin_review(reviewed).minus(Timestamp::TICK);
+        hold(input.review_ahead().map(begin));
         hold(input.hides_deprecated());
         for outcome in &gates {
             if let Evidence::Cooldown { until, .. } = outcome.evidence() {
-                hold(Some(before(*until)));
+                hold(Some(policy.unconfirmed.begin(*until).minus(Timestamp::TICK)));
             }
         }
         let hides_deprecated_at = input.hides_deprecated();

@@ -241,7 +241,7 @@ impl<'a> GateInput<'a, '_> {
             return Outcome::Failed(ruled);
         }
         if let Some(reviewed) = self.review_ahead() {
-            return Outcome::Failed(Evidence::ReviewAhead { reviewed, rule });
+            return Outcome::Failed(Evidence::ReviewAhead { reviewed: reviewed.start(), rule });
         }
         let counted = self.head.counts_from();
         let is_internal = self.policy.is_internal(&self.row.upstream);
@@ -294,7 +294,7 @@ impl<'a> GateInput<'a, '_> {
         let until = later.served_from();
         match objection {
             Some(why) => Outcome::Failed(Evidence::NotFollowed { why, rule }),
-            None if self.policy.begins_by(self.now) < until => {
+            None if self.now < self.policy.unconfirmed.begin(until) => {
                 Outcome::Failed(Evidence::Cooldown { until, rule })
             }
             None => Outcome::Passed(Evidence::Followed { rule }),
@@ -378,10 +378,10 @@ impl<'a> GateInput<'a, '_> {
         (approval.state == State::Approved).then_some(approval)
     }
 
-    /// Returns the moment before which the approval admits nothing, if it has not come.
-    pub(super) fn review_ahead(&self) -> Option<Timestamp> {
+    /// Returns the review before which the approval admits nothing, if it has not come.
+    pub(super) fn review_ahead(&self) -> Option<Reviewed> {
         let reviewed = self.approval()?.reviewed?;
-        reviewed.is_ahead(self.policy.begins_by(self.now)).then_some(reviewed.start())
+        self.policy.unconfirmed.is_ahead(reviewed, self.now).then_some(reviewed)
     }
 
     /// Returns the last moment at which a deprecated entry stays served, if a rule hides it then.

@@ -45,6 +45,7 @@ mod scans;
 mod schema;
 mod screening;
 mod state;
+mod unconfirmed;
 mod upstream;
 mod view;
 
@@ -78,6 +79,7 @@ pub use safe::{Objection, SafetyRule};
 pub use sanitize::{Sanitized, claims_namespace};
 pub use screening::{Compared, Screening, ScreeningMatch};
 pub use state::EntryState;
+pub use unconfirmed::UnconfirmedTime;
 pub use upstream::UpstreamPolicy;
 pub use view::{DEFAULT_VIEW, ListForm, View};
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::package_urls::PackageUrls;
 use super::requirement::{OwnershipPolicy, ProvenancePolicy};
+use super::unconfirmed::UnconfirmedTime;
 use super::upstream::UpstreamPolicy;
 use super::view::View;
 use crate::advisory::OwnAdvisories;
@@ -38,8 +38,7 @@ pub struct PolicySnapshot {
     pub advisories: Arc<OwnAdvisories>,
     /// The results of scanners.
     pub scans: Arc<ScanResults>,
-    /// The part of the last stop that neither an upstream nor a person has confirmed: nothing begins by it.
-    pub unconfirmed: Duration,
+    pub unconfirmed: UnconfirmedTime,
     /// True if the overlays protect anything.
     protects_anything: bool,
     /// The digest of what overlays protect, and of their rules about lookalikes.
@@ -80,7 +79,7 @@ impl PolicySnapshot {
             provenance: ProvenancePolicy::default(),
             advisories: Arc::default(),
             scans: Arc::default(),
-            unconfirmed: Duration::ZERO,
+            unconfirmed: UnconfirmedTime::NONE,
             protects_anything,
             protection,
         }
@@ -130,18 +129,11 @@ impl PolicySnapshot {
 
     /// Returns this snapshot with a time that may not have passed.
     #[must_use]
-    pub fn with_unconfirmed(self, unconfirmed: Duration) -> Self {
-        if unconfirmed.is_zero() {
+    pub fn with_unconfirmed(self, unconfirmed: UnconfirmedTime) -> Self {
+        if unconfirmed == UnconfirmedTime::NONE {
             return Self { unconfirmed, ..self };
         }
         Self { revision: Digest::of_hash(&(self.revision, unconfirmed)), unconfirmed, ..self }
-    }
-
-    /// Returns the time by which something may begin, such as a review or the end of a cooldown: an earlier one than the
-    /// time by which approvals end, while our clock says that time passed and no other one does.
-    #[must_use]
-    pub fn begins_by(&self, now: Timestamp) -> Timestamp {
-        now.minus(self.unconfirmed)
     }
 
     /// Returns this snapshot with other rules about a name, for evaluations of that name alone: its revision stays.

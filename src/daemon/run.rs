@@ -333,8 +333,8 @@ impl Loops {
         let (store, clock, policy) = timed;
         self.keep("clock", move |stop| {
             let policy = Arc::clone(&policy);
-            let doubt = move |unconfirmed| policy.doubt(unconfirmed);
-            keep_time(Arc::clone(&store), Arc::clone(&clock), doubt, stop)
+            let unconfirmed = move |length, now| policy.confirm_all_but(length, now);
+            keep_time(Arc::clone(&store), Arc::clone(&clock), unconfirmed, stop)
         });
     }
 

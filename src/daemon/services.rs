@@ -154,7 +154,7 @@ impl Services {
         if self.clock.wait_for_a_date(longest).await {
             self.record_gap(self.clock.now()).await;
         }
-        self.policy.doubt(self.clock.unconfirmed());
+        self.policy.confirm_all_but(self.clock.unconfirmed(), self.clock.now());
     }
 
     /// Waits until our clock agrees with an upstream, or a person accepted it, if it was not known at the start how late it

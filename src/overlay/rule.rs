@@ -122,13 +122,7 @@ impl Approval {
     pub fn is_effective(&self, now: Timestamp) -> bool {
         self.state == State::Approved
             && self.expires.is_none_or(|until| now <= until)
-            && !self.is_ahead(now)
-    }
-
-    /// Returns true if its review is dated ahead.
-    #[must_use]
-    pub fn is_ahead(&self, now: Timestamp) -> bool {
-        self.reviewed.is_some_and(|reviewed| reviewed.is_ahead(now))
+            && !self.reviewed.is_some_and(|reviewed| reviewed.is_ahead(now))
     }
 }
 

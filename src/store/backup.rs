@@ -5,10 +5,11 @@
 //! completely before it takes the place of the store, which stays beside it. A restored store has another epoch:
 //! followers notice that what they saw since the copy was made is gone.
 
-use std::fs::{File, OpenOptions, copy, hard_link, remove_file, rename};
+use std::fs::{File, OpenOptions, copy, hard_link, read_dir, remove_file, rename};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use redb::ReadableDatabase;
 use serde::{Deserialize, Serialize};
@@ -17,12 +18,14 @@ use super::database::{FILE, builder};
 use super::meta::{begin, renew_epoch};
 use super::tables::{ReadTables, copy_all, count_all};
 use super::{Snapshot, Store, StoreError, Verification, folder};
-use crate::model::Timestamp;
+use crate::model::{Bytes, Timestamp};
 
 /// A copy that is being checked, in the data folder.
 const PART: &str = "vidimus.redb.part";
-/// A copy that was asked for, in the data folder.
+/// The beginning of the names of copies that were asked for, in the data folder.
 const COPY: &str = "vidimus.redb.copy";
+/// The time after which such a copy was left behind by a command that ended.
+const LEFT_BEHIND: Duration = Duration::from_hours(1);
 /// The store that a restored one replaced.
 const BEFORE: &str = "vidimus.redb.before";
 
@@ -46,15 +49,25 @@ pub struct Restored {
 }
 
 impl Store {
-    /// Copies the store into its data folder, from where the command that asks moves it. What an earlier command left there
-    /// is removed.
+    /// Copies the store into its data folder, from where the command that asks moves it. What commands left there an hour
+    /// ago is removed.
     ///
     /// # Errors
-    /// As for [`Store::back_up`].
+    /// As for [`Store::back_up`], and when the copy would take the room that new content must leave free.
     pub fn back_up_in(&self, data: &Path) -> Result<Backup, StoreError> {
-        let file = data.join(COPY);
-        let _ = remove_file(&file);
-        self.back_up(&file)
+        remove_copies(data, LEFT_BEHIND);
+        let store = data.join(FILE);
+        let needed = store.metadata().map_err(|source| of_file(&store, source))?.len();
+        let needed = needed.saturating_add(self.limits().min_free);
+        if let Some(free) = self.free_bytes().filter(|free| *free < needed) {
+            let (free, needed) = (Bytes(free), Bytes(needed));
+            let full = format!("a copy needs {needed} of free space, and {free} are free");
+            return Err(of_file(data, io::Error::other(full)));
+        }
+        let mut random = [0; 8];
+        aws_lc_rs::rand::fill(&mut random)
+            .map_err(|_| of_file(data, io::Error::other("there is no randomness")))?;
+        self.back_up(&data.join(format!("{COPY}.{:016x}", u64::from_be_bytes(random))))
     }
 
     /// Copies the store as it is now into a new file, which only its owner can read, and reads the copy back.
@@ -87,6 +100,24 @@ fn copied(snapshot: &Snapshot, created: File, file: &Path) -> Result<Backup, Sto
     }
     let bytes = file.metadata().map_err(|source| of_file(file, source))?.len();
     Ok(Backup { file: file.to_owned(), rows, bytes })
+}
+
+/// Removes the copies in a data folder that commands left there; no daemon makes one now.
+pub fn remove_left_copies(data: &Path) {
+    remove_copies(data, Duration::ZERO);
+}
+
+/// Removes copies in a data folder that are at least this old.
+fn remove_copies(data: &Path, least: Duration) {
+    let Ok(entries) = read_dir(data) else { return };
+    for entry in entries.flatten() {
+        let is_copy = entry.file_name().to_string_lossy().starts_with(COPY);
+        let modified = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
+        if is_copy && (least.is_zero() || modified().is_some_and(|age| age >= least)) {
+            // One that cannot be removed is looked at again.
+            let _ = remove_file(entry.path());
+        }
+    }
 }
 
 fn create(file: &Path) -> io::Result<File> {

@@ -141,7 +141,7 @@ mod verification;
 mod verify;
 
 pub use advisories::KeptOwn;
-pub use backup::{Backup, Restored, restore};
+pub use backup::{Backup, Restored, remove_left_copies, restore};
 pub use database::Store;
 pub use dirty::{DirtyNames, Evaluated, IngestMark};
 pub use entries::{FactsCursor, PurgedPruning, QuarantinedRow, StoredHead};

@@ -7,6 +7,13 @@ use crate::support::daemon::{Workplace, text};
 use crate::support::registry::Row;
 use crate::support::upstream::Upstream;
 
+/// Returns the names of the copies that commands have not moved out of the data folder.
+fn copies_in(place: &Workplace) -> Vec<String> {
+    let entries = fs::read_dir(place.data()).expect("a folder").flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.starts_with("vidimus.redb.copy")).collect()
+}
+
 /// P33: the epoch of a restored store is another one, so that followers read it again.
 #[tokio::test(flavor = "multi_thread")]
 async fn copy_that_a_running_daemon_makes_returns_what_it_served() {
@@ -20,10 +27,11 @@ async fn copy_that_a_running_daemon_makes_returns_what_it_served() {
     assert!(backup["rows"].as_u64() > Some(5), "{backup}");
     let file = place.path().join("copy.redb");
     assert_eq!(fs::metadata(&file).expect("a copy").permissions().mode() & 0o777, 0o600);
-    assert!(
-        !place.data().join("vidimus.redb.copy").exists(),
-        "it was moved out of the data folder"
-    );
+    assert_eq!(copies_in(&place), [""; 0], "it was moved out of the data folder");
+    place.write("data/vidimus.redb.copy.0123", "what a command that was killed left");
+    let unwritable = place.run(&["backup", "/dev/null/copy"]);
+    assert!(!unwritable.status.success(), "{}", text(&unwritable.stdout));
+    assert_eq!(copies_in(&place), ["vidimus.redb.copy.0123"], "another command may be moving it");
     let again = place.run(&["backup", "copy.redb"]);
     assert!(!again.status.success(), "it overwrites nothing: {}", text(&again.stdout));
     let refused = place.run(&["restore", "copy.redb"]);
@@ -37,6 +45,7 @@ async fn copy_that_a_running_daemon_makes_returns_what_it_served() {
     let printed = text(&restored.stdout) + &text(&restored.stderr);
     assert!(restored.status.success() && printed.contains("1 entry"), "{printed}");
     let daemon = place.start().await;
+    assert_eq!(copies_in(&place), [""; 0], "no other daemon makes one");
     daemon.lists(&["com.example/tool@1.0.0"]).await;
     assert_ne!(daemon.get("/v0.1/servers").await.header("vidimus-epoch"), before);
     assert!(place.data().join("vidimus.redb.before").exists());

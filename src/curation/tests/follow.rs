@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::fixtures::{at, dossier, overlays, upstream, version, visible, with};
 use crate::curation::{
     Compared, ContentFacts, ContentHead, Dossier, DossierRow, EntryState, Evidence,
-    OwnershipPolicy, PolicySnapshot, Screening, evaluate,
+    OwnershipPolicy, PolicySnapshot, Screening, UnconfirmedTime, evaluate,
 };
 use crate::lint::Source;
 use crate::model::{Digest, Head, NotBenign, Status, Timestamp, changed_members};
@@ -243,7 +243,8 @@ fn benign_version_is_served_when_the_cooldown_ends() {
     let dossier = Dossier { verification: verified_at(end), ..dossier };
     assert_eq!(judge(&dossier, &policy, end).0, EntryState::Served);
     // Until another clock says that this day has come.
-    let policy = policy.with_unconfirmed(Duration::from_hours(24));
+    let (length, noted) = (Duration::from_hours(24), end);
+    let policy = policy.with_unconfirmed(UnconfirmedTime { length, noted });
     assert_eq!(judge(&dossier, &policy, end).0, EntryState::Cooldown);
     let later = end.plus(Duration::from_hours(24));
     let dossier = Dossier { verification: verified_at(later), ..dossier };

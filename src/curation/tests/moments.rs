@@ -4,7 +4,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::fixtures::{dossier, head, overlays, row, upstream, with};
-use crate::curation::{Dossier, DossierRow, Evaluation, OwnershipPolicy, Screening, evaluate};
+use crate::curation::{
+    Dossier, DossierRow, Evaluation, OwnershipPolicy, Screening, UnconfirmedTime, evaluate,
+};
 use crate::lint::Source;
 use crate::model::{Digest, Head, Status, Timestamp};
 use crate::ownership::{Account, ForgeAnswer, Lookup, VerificationRecord};
@@ -58,6 +60,7 @@ proptest! {
         hide_after in prop::option::of(1..40_u32),
         scanned in prop::collection::vec((1..=28_u32, 0..5_u32), 0..3),
         unconfirmed in prop_oneof![Just(0), 1..40_u64],
+        noted in 0..40_u64,
         step in 1..40_u64,
     ) {
         let approvals: Vec<String> = expiries
@@ -95,7 +98,9 @@ proptest! {
         // Nothing is compared here, and what is not compared is not followed.
         policy.withhold = false;
         let policy = policy.with_scans(scans(&scanned));
-        let policy = policy.with_unconfirmed(Duration::from_hours(24 * unconfirmed));
+        let length = Duration::from_hours(24 * unconfirmed);
+        let noted = begin().plus(Duration::from_hours(24 * noted));
+        let policy = policy.with_unconfirmed(UnconfirmedTime { length, noted });
         let published = || head(Status::Active, "2026-01-01T00:00:00Z");
         let mut rows: Vec<DossierRow> =
             (0..3).map(|index| row("official", &format!("1.0.{index}"), published())).collect();

@@ -7,12 +7,13 @@ use tokio::sync::watch;
 use super::overlays::LoadedOverlays;
 use crate::advisory::OwnAdvisories;
 use crate::config::Settings;
-use crate::curation::{PolicySnapshot, UpstreamPolicy};
+use crate::curation::{PolicySnapshot, UnconfirmedTime, UpstreamPolicy};
+use crate::model::Timestamp;
 use crate::overlay::{OverlaySet, Reading};
 use crate::scan::ScanResults;
 
-/// Clocks drift: each other difference would be another evaluation of everything.
-const TOLERANCE: Duration = Duration::from_mins(1);
+/// The difference that clocks have by and by.
+const DRIFT: Duration = Duration::from_mins(1);
 
 /// The current policy, with the lint findings of its files.
 #[derive(Debug, Clone)]
@@ -95,12 +96,20 @@ impl Policy {
         });
     }
 
-    /// Makes the time that is not confirmed the current one, if it is another by more than [`TOLERANCE`].
-    pub(in crate::daemon) fn doubt(&self, unconfirmed: Duration) {
+    /// Makes the length of the time that is not confirmed the current one, if it is another by more than a tolerance:
+    /// each other one is another evaluation of everything.
+    pub(in crate::daemon) fn confirm_all_but(&self, length: Duration, now: Timestamp) {
         self.current_policy.send_if_modified(|current| {
             let before = current.snapshot.unconfirmed;
-            let has_ended = unconfirmed.is_zero() && !before.is_zero();
-            let is_changed = has_ended || unconfirmed.abs_diff(before) > TOLERANCE;
+            let is_longer = length > before.length + DRIFT;
+            let is_shorter = length + DRIFT.max(before.length / 16) < before.length;
+            let noted = if is_longer { now } else { before.noted };
+            let unconfirmed = match length {
+                Duration::ZERO => UnconfirmedTime::NONE,
+                length => UnconfirmedTime { length, noted },
+            };
+            let has_ended = length.is_zero() && before != UnconfirmedTime::NONE;
+            let is_changed = is_longer || is_shorter || has_ended;
             if is_changed {
                 *current = self.changed(current, |parts| parts.unconfirmed = unconfirmed);
             }
@@ -126,7 +135,7 @@ struct Parts {
     removed_internal: BTreeSet<String>,
     advisories: Arc<OwnAdvisories>,
     scans: Arc<ScanResults>,
-    unconfirmed: Duration,
+    unconfirmed: UnconfirmedTime,
 }
 
 impl Parts {
@@ -174,7 +183,7 @@ impl CurrentPolicy {
             .with_unconfirmed(other.unconfirmed)
     }
 
-    fn with_unconfirmed(self, unconfirmed: Duration) -> Self {
+    fn with_unconfirmed(self, unconfirmed: UnconfirmedTime) -> Self {
         let snapshot = Arc::unwrap_or_clone(self.snapshot).with_unconfirmed(unconfirmed);
         Self { snapshot: Arc::new(snapshot), ..self }
     }
