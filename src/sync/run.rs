@@ -357,6 +357,7 @@ mod tests {
             age: Duration::from_secs(age),
             epoch: None,
             resync: false,
+            links_to_next: false,
             is_partial: false,
         }
     }
