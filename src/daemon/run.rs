@@ -178,7 +178,7 @@ async fn keep_reserve(store: Arc<Store>, stop: CancellationToken) -> Result<(), 
         if let Err(error) = &kept
             && !is_missing
         {
-            warn!(reason = %reason(error), "the disk has no room for the reserve of the data folder");
+            warn!(reason = %reason(error), "the reserve of the data folder cannot be kept");
         }
         is_missing = kept.is_err();
         tokio::select! {

@@ -31,6 +31,8 @@ pub(super) use feed::Feed;
 pub use pressure::Pressure;
 pub(super) use pressure::report_pressure;
 pub(super) use supervise::{Supervisor, loop_source};
-pub(super) use text_folder::{files_with_errors, readable, unreadable_files, watch_folder};
+pub(super) use text_folder::{
+    files_with_errors, is_absent, readable, unreadable_files, watch_folder,
+};
 pub(super) use timekeeping::accept_clock;
 pub(super) use timekeeping::keep_time;
