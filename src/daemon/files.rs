@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::runtime::{Clock, blocking, report_alerts};
+use super::runtime::{Bounded, Clock, LOOK_WITHIN, blocking, report_alerts};
 use crate::alert::{AlertKind, Evidence, ReportedAlert};
 use crate::model::Escaped;
 use crate::store::{Store, StoreError};
@@ -32,13 +32,17 @@ pub(crate) async fn watch_files(
     let mut failures = Failures::default();
     // An earlier process may have left an alert.
     let mut reported = None;
+    let mut looking = Bounded::default();
     loop {
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
         let look = Arc::clone(&look);
-        let found = blocking(move || look()).await;
+        let found = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            found = looking.run(|| blocking(move || look())) => found.unwrap_or_else(|| vec![late(user)]),
+        };
         if found != failures.reasons {
             log(user, &found);
         }
@@ -51,6 +55,13 @@ pub(crate) async fn watch_files(
             reported = is_stored.then_some(lasting);
         }
     }
+}
+
+fn late(user: &str) -> String {
+    let seconds = LOOK_WITHIN.as_secs();
+    format!(
+        "the files for {user} could not be read within {seconds} seconds; a mount may give no answer"
+    )
 }
 
 fn log(user: &str, reasons: &[String]) {
