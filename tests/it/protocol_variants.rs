@@ -147,3 +147,32 @@ async fn page_above_its_limit_is_asked_for_with_fewer_rows() {
     assert_eq!(refused.load(Ordering::Relaxed), 2);
     assert!(upstream.paths().iter().any(|path| path.contains("limit=2")));
 }
+
+/// A registry that had forgotten its cursors at its restart was asked for the same one for ever, by `--full` too.
+#[tokio::test(flavor = "multi_thread")]
+async fn run_begins_again_when_its_cursor_leads_nowhere() {
+    let upstream = Upstream::start(rows(25)).await;
+    let place = place(&upstream);
+    let forget = || {
+        upstream.misbehave(|path| {
+            path.contains("cursor=").then(|| Body::from("<html>Unknown</html>").into_response())
+        });
+    };
+    let first_path = |arguments: &[&str]| {
+        let before = upstream.paths().len();
+        place.run(&[&["sync"], arguments].concat());
+        upstream.paths()[before].clone()
+    };
+    forget();
+    assert!(!first_path(&[]).contains("cursor="), "nothing was read before");
+    for _ in 0..2 {
+        assert!(first_path(&[]).contains("cursor="), "it resumes");
+    }
+    assert!(!first_path(&[]).contains("cursor="), "three runs failed there");
+    assert!(first_path(&[]).contains("cursor="), "it resumes");
+    assert!(!first_path(&["--full"]).contains("cursor="), "a person asked");
+    upstream.behave();
+    sync(&place).expect("a run");
+    let status = status(&place);
+    assert_eq!((&status["rows"], &status["lastFailure"]), (&25.into(), &Value::Null));
+}

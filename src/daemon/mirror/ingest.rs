@@ -59,7 +59,11 @@ impl<O: Observer> Ingest<O> {
         let now = clock.now();
         let snapshot = store.snapshot()?;
         let begun_empty = snapshot.has_nothing_of(&options.upstream)?;
-        let stored = snapshot.upstream(&options.upstream)?.of_source(&options.url);
+        let mut stored = snapshot.upstream(&options.upstream)?.of_source(&options.url);
+        if options.full {
+            // The person who asks for it may know that the cursor of the interrupted one leads nowhere.
+            stored.run = None;
+        }
         let quarantined = snapshot.count_quarantined(&options.upstream)?;
         let quarantine = QuarantineRoom::new(options.max_quarantined, quarantined);
         let limit = stored.out_of_room.as_ref();
@@ -116,8 +120,7 @@ impl<O: Observer> Ingest<O> {
                 rows += self.add_page(&at, &committer, &fetched)?;
                 bytes += fetched.page.body.len();
                 snapshot = Some(at);
-                self.run.all_read = fetched.next_cursor.is_none();
-                self.run.cursor = fetched.next_cursor;
+                self.run.advance(fetched.next_cursor);
                 self.observer.progress(&self.run);
                 if rows >= BATCH_ROWS || bytes >= BATCH_BYTES || since.elapsed() >= BATCH_AGE {
                     snapshot = None;
