@@ -7,9 +7,9 @@ use crate::model::members;
 
 /// The objects within each other that are read; a deeper one may say anything.
 const MAX_DEPTH: usize = 4;
-/// What names of members contain that speak of rows that follow.
+/// The parts of names of members that speak of rows that follow.
 const FOLLOWING: [&str; 6] = ["cursor", "next", "more", "remain", "contin", "token"];
-/// What names of members contain that count all rows.
+/// The parts of names of members that count all rows.
 const COUNTS: [&str; 9] =
     ["total", "count", "size", "length", "rows", "items", "results", "records", "elements"];
 /// Members that number the first row of a page.
@@ -62,7 +62,7 @@ const HARMLESS_NUMBERS: [&str; 9] = [
     "currentpage",
 ];
 
-/// What was read up to the end of a page, and how it was asked for.
+/// The rows and pages that were read up to the end of a page.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ReadSoFar {
     pub(super) rows: u64,
