@@ -497,7 +497,7 @@ mod tests {
         let mut run = SyncRun::new(SyncKind::Full, now);
         run.cursor = Some("a.b/c:1".into());
         let state = UpstreamState { run: Some(run.clone()), ..UpstreamState::default() };
-        let almost = now.plus(LONGEST_RUN - Duration::from_secs(1));
+        let almost = now.plus(Duration::from_secs(LONGEST_RUN.as_secs() - 1));
         assert_eq!(state.next_run(almost, false, DAY), run);
         let late = now.plus(LONGEST_RUN);
         assert_eq!(state.next_run(late, false, DAY), SyncRun::new(SyncKind::Full, late));

@@ -308,7 +308,8 @@ async fn connections_without_a_handshake_have_no_descriptors_beyond_their_places
         let socket = TcpSocket::new_v4().expect("a socket");
         let from = format!("127.0.{}.{}:0", 1 + number / 200, 1 + number % 200);
         socket.bind(from.parse().expect("an address")).expect("it is free");
-        silent.push(socket.connect(address.parse().expect("an address")).await.expect("it is open"));
+        silent
+            .push(socket.connect(address.parse().expect("an address")).await.expect("it is open"));
     }
     // It is accepted after the others.
     eventually("an honest client is answered", asked).await;

@@ -33,6 +33,8 @@ const REQUESTS: usize = 16;
 
 /// The upstreams that the files define, or the reason why they are refused.
 type Reading = Result<Vec<Upstream>, String>;
+/// The look at the files of an upstream: true if one changed, or the reason why one cannot be used.
+type Looking = Bounded<Result<bool, String>>;
 /// Upstreams with their clients.
 type Opened = (Vec<Upstream>, Result<Vec<Arc<Source>>, DaemonError>);
 
@@ -45,7 +47,7 @@ pub(in crate::daemon) struct Followers {
     current: CancellationToken,
     upstreams: Vec<Upstream>,
     /// The clients of the upstreams, by id, with the look at the files of each.
-    sources: BTreeMap<String, (Arc<Source>, Bounded<Result<bool, String>>)>,
+    sources: BTreeMap<String, (Arc<Source>, Looking)>,
     reading: Bounded<Reading>,
     opening: Bounded<Opened>,
     /// The looks at their tokens and certificates that failed.
