@@ -23,6 +23,8 @@ pub(super) const IDLE: Duration = Duration::from_secs(75);
 const HEAD: Duration = Duration::from_secs(15);
 /// Both of them while the listener is crowded.
 const CROWDED: Duration = Duration::from_secs(5);
+/// The connections that gave up their places and may not have ended yet: each still has its descriptor.
+const MOST_ENDING: usize = 16;
 /// The shares of a network of 64 bits, in those of an address.
 const SHARES_OF_NETWORK: usize = 2;
 
@@ -38,6 +40,8 @@ pub(super) struct Crowd {
     share: usize,
     next: Id,
     open: BTreeMap<Id, Open>,
+    /// Those that gave up their places and have not ended.
+    ending: BTreeSet<Id>,
     addresses: HashMap<IpAddr, usize>,
     /// The connections of each client.
     clients: HashMap<IpAddr, BTreeSet<Id>>,
@@ -63,8 +67,9 @@ pub(super) enum Admission {
 
 impl Crowd {
     pub(super) fn new(most: usize, share: usize) -> Self {
-        let (open, addresses, clients) = (BTreeMap::new(), HashMap::new(), HashMap::new());
-        Self { most, share, next: 0, open, addresses, clients }
+        let (open, ending) = (BTreeMap::new(), BTreeSet::new());
+        let (addresses, clients) = (HashMap::new(), HashMap::new());
+        Self { most, share, next: 0, open, ending, addresses, clients }
     }
 
     /// Returns true if three quarters of the places are taken, so that the next connection is above them.
@@ -114,7 +119,11 @@ impl Crowd {
         instead_of: Option<Id>,
     ) -> Admission {
         if let Some(other) = instead_of {
-            self.end(other);
+            if self.ending.len() >= MOST_ENDING {
+                return Admission::Wait;
+            }
+            self.forget(other);
+            self.ending.insert(other);
         }
         let id = self.next;
         self.next += 1;
@@ -127,10 +136,15 @@ impl Crowd {
         Admission::Admitted { id, activity, instead_of }
     }
 
-    /// Forgets a connection; returns true if it was open.
-    pub(super) fn end(&mut self, id: Id) -> bool {
-        let Some(open) = self.open.remove(&id) else { return false };
-        let Some(peer) = open.peer else { return true };
+    /// Records that a connection has ended, so that its descriptor is free.
+    pub(super) fn end(&mut self, id: Id) {
+        if !self.ending.remove(&id) {
+            self.forget(id);
+        }
+    }
+
+    fn forget(&mut self, id: Id) {
+        let Some(peer) = self.open.remove(&id).and_then(|open| open.peer) else { return };
         if let Some(count) = self.addresses.get_mut(&peer.to_canonical()) {
             *count -= 1;
             if *count == 0 {
@@ -144,7 +158,6 @@ impl Crowd {
                 self.clients.remove(&client);
             }
         }
-        true
     }
 
     /// Returns the connections that are silent for too long, or send a head for too long.
@@ -205,9 +218,39 @@ mod tests {
         matches!(admission, Admission::Admitted { .. })
     }
 
+    /// Admits a connection; one that gives up its place ends at once.
+    fn admit(crowd: &mut Crowd, peer: Option<IpAddr>) -> Admission {
+        let admission = crowd.admit(peer, START);
+        if let Admission::Admitted { instead_of: Some(other), .. } = admission {
+            crowd.end(other);
+        }
+        admission
+    }
+
+    /// With TLS, connections that had given up their places kept their descriptors for the handshake.
+    #[test]
+    fn connections_that_gave_up_their_places_are_few_until_they_end() {
+        let mut crowd = Crowd::new(64, 32);
+        let mut ending = Vec::new();
+        let mut admitted = 0;
+        for number in 0..600 {
+            match crowd.admit(Some(attacker(number)), START) {
+                Admission::Admitted { instead_of, .. } => {
+                    admitted += 1;
+                    ending.extend(instead_of);
+                }
+                admission => assert!(matches!(admission, Admission::Wait), "{admission:?}"),
+            }
+        }
+        assert_eq!((admitted, ending.len()), (64 + MOST_ENDING, MOST_ENDING));
+        crowd.end(ending[0]);
+        assert!(is_admitted(&crowd.admit(Some(attacker(600)), START)));
+        assert!(matches!(crowd.admit(Some(attacker(601)), START), Admission::Wait));
+    }
+
     /// Admits connections until the first that is not; returns their number.
     fn take_all(crowd: &mut Crowd, peer: Option<IpAddr>, attempts: usize) -> usize {
-        (0..attempts).filter(|_| is_admitted(&crowd.admit(peer, START))).count()
+        (0..attempts).filter(|_| is_admitted(&admit(crowd, peer))).count()
     }
 
     #[test]
@@ -229,7 +272,7 @@ mod tests {
         assert_eq!(crowd.open.len(), 300);
         for number in 0..250 {
             let honest = address(&format!("198.51.100.{number}"));
-            assert!(is_admitted(&crowd.admit(Some(honest), START)), "{number}");
+            assert!(is_admitted(&admit(&mut crowd, Some(honest))), "{number}");
         }
         let attackers = (0..4).map(attacker);
         let left: Vec<usize> = attackers
@@ -248,7 +291,7 @@ mod tests {
         assert!(taken >= 360, "{taken}");
         for number in 0..100 {
             let honest = address(&format!("198.51.100.{number}"));
-            assert!(is_admitted(&crowd.admit(Some(honest), START)), "{number}");
+            assert!(is_admitted(&admit(&mut crowd, Some(honest))), "{number}");
         }
         assert!(crowd.open.len() <= 400);
     }
@@ -330,7 +373,9 @@ mod tests {
         assert_eq!(take_all(&mut crowd, None, 20), 10);
         assert!(matches!(crowd.admit(None, START), Admission::Wait));
         assert!(matches!(crowd.admit(Some(attacker(1)), START), Admission::Wait));
-        assert!(crowd.end(3) && !crowd.end(3));
+        crowd.end(3);
+        crowd.end(3);
+        assert_eq!(crowd.open.len(), 9);
         assert!(is_admitted(&crowd.admit(Some(attacker(1)), START)));
     }
 }

@@ -43,6 +43,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// The connections to the operations address, and as many to its socket.
 const MOST_OPERATORS: usize = 64;
 const MAX_HEADERS: usize = 64;
+const ENDED: &str = "it was silent for too long, or gave up its place";
 /// The limit for the request line with all headers; a longer one is answered with 431.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 
@@ -123,13 +124,16 @@ async fn accept_all(listener: impl Listener, router: Router, door: Door, stop: C
             let stream = patient(stream);
             let ended = match tls {
                 None => serve_connection(stream, router, caller, at_once, place, stop).await,
-                Some(tls) => match timeout(HANDSHAKE, tls.acceptor().accept(stream)).await {
-                    Ok(Ok(stream)) => {
-                        serve_connection(stream, router, caller, at_once, place, stop).await
+                Some(tls) => {
+                    let handshake = tls.acceptor().accept(stream);
+                    match within(HANDSHAKE, &place, handshake, "the TLS handshake").await {
+                        Ok(Ok(stream)) => {
+                            serve_connection(stream, router, caller, at_once, place, stop).await
+                        }
+                        Ok(Err(error)) => Err(error.to_string()),
+                        Err(reason) => Err(reason),
                     }
-                    Ok(Err(error)) => Err(error.to_string()),
-                    Err(_) => Err("the TLS handshake took more than 10 seconds".into()),
-                },
+                }
             };
             if let Err(reason) = ended {
                 debug!(reason, "a connection ended");
@@ -140,6 +144,21 @@ async fn accept_all(listener: impl Listener, router: Router, door: Door, stop: C
     tasks.close();
     if timeout(DRAIN, tasks.wait()).await.is_err() {
         debug!("requests in flight were cut off");
+    }
+}
+
+/// Awaits a phase of a connection, for a limited time and while the connection has its place.
+async fn within<T>(
+    limit: Duration,
+    place: &Place,
+    phase: impl Future<Output = T>,
+    name: &str,
+) -> Result<T, String> {
+    tokio::select! {
+        done = timeout(limit, phase) => {
+            done.map_err(|_| format!("{name} took more than {} seconds", limit.as_secs()))
+        }
+        () = place.ended() => Err(ENDED.into()),
     }
 }
 
@@ -189,7 +208,7 @@ async fn serve_connection(
     let mut connection = pin!(server.serve_connection(stream, with_peer));
     let ended = tokio::select! {
         ended = &mut connection => Some(ended),
-        () = place.ended() => return Err("it was silent for too long, or gave up its place".into()),
+        () = place.ended() => return Err(ENDED.into()),
         () = tokio::time::sleep(LONGEST) => None,
         () = stop.cancelled() => None,
     };
@@ -197,9 +216,7 @@ async fn serve_connection(
         ended
     } else {
         connection.as_mut().graceful_shutdown();
-        timeout(LAST_REQUEST, connection)
-            .await
-            .map_err(|_| "the last request did not end in time".to_owned())?
+        within(LAST_REQUEST, &place, connection, "the last request").await?
     };
     ended.map_err(|error| error.to_string())
 }
@@ -254,6 +271,24 @@ mod tests {
         is_begun.recv().await.expect("a request");
         drop(ours);
         let ended = served.await.expect("an end").expect_err("no answer");
-        assert_ne!(ended, "the last request did not end in time");
+        assert!(!ended.starts_with("the last request"), "{ended}");
+    }
+
+    /// Connections that had given up their places kept their descriptors for 10 or 30 seconds.
+    #[tokio::test(start_paused = true)]
+    async fn phase_of_a_connection_ends_with_its_place_or_after_its_limit() {
+        let mut limits = Public::default().limits;
+        limits.connections = 1;
+        let connections = Connections::new(limits, None);
+        let place = |host: u8| connections.place(Some([192, 0, 2, host].into()));
+        let first = place(1).await.expect("room");
+        let start = tokio::time::Instant::now();
+        let late =
+            within(HANDSHAKE, &first, std::future::pending::<()>(), "the TLS handshake").await;
+        assert_eq!(late, Err("the TLS handshake took more than 10 seconds".to_owned()));
+        assert_eq!(start.elapsed(), HANDSHAKE);
+        let _second = place(2).await.expect("the place of the first");
+        let ended = within(LAST_REQUEST, &first, std::future::pending::<()>(), "x").await;
+        assert_eq!((ended, start.elapsed()), (Err(ENDED.to_owned()), HANDSHAKE));
     }
 }

@@ -59,6 +59,6 @@ fn keep_reserve(store: &Store) -> Vec<String> {
     let refused = store.keep_reserve().err();
     let reason = refused.iter().map(|error| reason(error));
     reason
-        .map(|reason| format!("the disk has no room for the reserve of the data folder: {reason}"))
+        .map(|reason| format!("the reserve of the data folder cannot be kept: {reason}"))
         .collect()
 }

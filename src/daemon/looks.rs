@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::runtime::{Clock, blocking, report_alerts};
+use super::runtime::{Bounded, Clock, LOOK_WITHIN, blocking, report_alerts};
 use crate::alert::{AlertKind, Evidence, Figure, ReportedAlert};
 use crate::model::Escaped;
 use crate::store::{Store, StoreError};
@@ -78,9 +78,14 @@ impl Watch {
         let mut failures = Failures::default();
         // An earlier process may have left an alert: it stays until looks show if its cause lasts.
         let mut reported = None;
+        let mut looking = Bounded::default();
         while !stop.is_cancelled() {
             let (look, before) = (Arc::clone(&self.look), failures.reasons.clone());
-            let lasting = failures.lasting(blocking(move || look()).await);
+            let found = tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                found = looking.run(|| blocking(move || look())) => found.unwrap_or_else(|| vec![self.late()]),
+            };
+            let lasting = failures.lasting(found);
             if failures.reasons != before {
                 self.log(&failures.reasons);
             }
@@ -96,6 +101,13 @@ impl Watch {
             }
         }
         Ok(())
+    }
+
+    fn late(&self) -> String {
+        let (subject, seconds) = (self.subject, LOOK_WITHIN.as_secs());
+        format!(
+            "the files for {subject} could not be read within {seconds} seconds; a mount may give no answer"
+        )
     }
 
     fn log(&self, reasons: &[String]) {

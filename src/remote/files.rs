@@ -16,6 +16,9 @@ use crate::sync::{FetchFailure, FetchedPage, PageRequest, PageSource, RawPage};
 /// The same limit as for a page of a registry.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 const MAX_DEPTH: usize = 16;
+/// The reason why a saved page of an API is not read: what its list has beside it would count as missing.
+const PART_OF_A_LIST: &str = "it is one page of a longer list, since it has a `nextCursor`; save the other pages too, \
+                              and remove the member";
 
 /// An organisation's own servers: a folder of `server.json` files, or one file with a list of them,
 /// bare or in the shape of the API. All of it is one page. A file that cannot be read is an item with the reason, which
@@ -63,6 +66,7 @@ impl PageSource for Files {
             age: Duration::ZERO,
             epoch: None,
             resync: false,
+            links_to_next: false,
             is_partial,
         })
     }
@@ -107,8 +111,12 @@ fn page(path: &Path) -> io::Result<Page> {
         match read_within(&file, left) {
             Ok(text) => {
                 left -= text.len() as u64;
-                let read = items_of(&file, &text).into_iter();
-                items.extend(read.map(|item| named(once(item, &file, &mut known), &file)));
+                match items_of(&file, &text) {
+                    Ok(read) => items.extend(
+                        read.into_iter().map(|item| named(once(item, &file, &mut known), &file)),
+                    ),
+                    Err(why) => unread.push((file, why)),
+                }
             }
             // It was removed since the folder was listed.
             Err(error) if error.kind() == ErrorKind::NotFound && !file.is_symlink() => {}
@@ -195,18 +203,22 @@ fn named(item: String, file: &Path) -> String {
 }
 
 /// Returns the items of a file. One that is not JSON becomes an item with the reason.
-fn items_of(file: &Path, text: &[u8]) -> Vec<String> {
+///
+/// # Errors
+/// The reason, in words, why the file has a part of a list only.
+fn items_of(file: &Path, text: &[u8]) -> Result<Vec<String>, String> {
     let rows = match RawPage::read_versions(text) {
+        Ok(page) if page.is_continued() => return Err(PART_OF_A_LIST.into()),
         Ok(page) => Some(page.rows),
         Err(_) => serde_json::from_slice::<Vec<&RawValue>>(text).ok(),
     };
     if let Some(rows) = rows {
-        return rows.into_iter().map(item_of).collect();
+        return Ok(rows.into_iter().map(item_of).collect());
     }
-    vec![match serde_json::from_slice::<&RawValue>(text) {
+    Ok(vec![match serde_json::from_slice::<&RawValue>(text) {
         Ok(raw) => item_of(raw),
         Err(error) => problem(format!("{} is not JSON: {error}", file.display())),
-    }]
+    }])
 }
 
 /// Returns the item, or an unusable one if an earlier file has the same version of the same server: which of
@@ -318,6 +330,27 @@ mod tests {
     #[case(r#"{"servers":[{"name":"a.b/c"}]}"#, &[r#"{"server":{"name":"a.b/c"}}"#])]
     #[case("{", &[r#"{"server":"x.json is not JSON: EOF while parsing an object at line 1 column 1"}"#])]
     fn file_is_a_server_an_item_or_a_list(#[case] text: &str, #[case] wanted: &[&str]) {
-        assert_eq!(items_of(Path::new("x.json"), text.as_bytes()), wanted);
+        let items = items_of(Path::new("x.json"), text.as_bytes()).expect("a whole list");
+        assert_eq!(items, wanted);
+    }
+
+    #[rstest::rstest]
+    #[case(r#""metadata":{"count":1,"nextCursor":"a.b/c:1"}"#, true)]
+    #[case(r#""metadata":{"count":1},"nextCursor":"a.b/c:1""#, true)]
+    #[case(r#""metadata":{"count":1,"nextCursor":""},"nextCursor":null"#, false)]
+    #[case(r#""comment":"the next cursor is none""#, false)]
+    fn saved_page_of_a_longer_list_is_named_and_takes_nothing_away(
+        #[case] members: &str,
+        #[case] is_part: bool,
+    ) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("page.json");
+        let text = format!(r#"{{"servers":[{{"name":"a.b/c","version":"1"}}],{members}}}"#);
+        std::fs::write(&file, text).expect("a file");
+        let page = page(folder.path()).expect("a page");
+        assert_eq!(page.is_partial, is_part);
+        let why = format!("{} cannot be read: it is one page of a longer list", file.display());
+        assert_eq!(page.body.contains(&why), is_part, "{}", page.body);
+        assert_eq!(page.body.contains(r#""name":"a.b/c""#), !is_part, "{}", page.body);
     }
 }

@@ -2,11 +2,12 @@ use std::error::Error;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
+use rustix::fs::OFlags;
 use tracing::info;
 
 use crate::model::{Digest, Escaped, reason};
@@ -130,9 +131,15 @@ fn content(files: &[PathBuf]) -> Result<Digest, String> {
     Ok(Digest::of_parts(texts.iter().map(Vec::as_slice)))
 }
 
+/// Reads a regular file. Another one is not waited for: a pipe may have no writer, and gives its content once.
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let without_waiting = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = File::options().read(true).custom_flags(without_waiting).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
     let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_BYTES).read_to_end(&mut bytes)?;
+    file.take(MAX_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -181,6 +188,21 @@ mod tests {
         rename(&other, &path).expect("replaced");
         assert_eq!([watched.look(), watched.look()], [Ok(false), Ok(true)]);
         assert_eq!(&**watched.current(), "other");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn pipe_in_place_of_a_file_is_refused_before_it_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("token");
+        write(&path, "first").expect("a file");
+        let watched = watch(&path).expect("a value");
+        remove_file(&path).expect("removed");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().expect("it runs");
+        assert!(made.success());
+        let refused = watched.look().expect_err("a reason");
+        assert!(refused.contains("it is not a regular file"), "{refused}");
+        assert_eq!(&**watched.current(), "first");
     }
 
     #[test]

@@ -47,7 +47,7 @@ impl Reserve {
     pub(super) fn in_folder(data: &Path) -> Self {
         let path = data.join(FILE);
         let reserve = Self { path: Some(path.clone()), ..Self::default() };
-        if let Found::GivenUp { left, .. } = find(&path) {
+        if let Ok(Found::GivenUp { left, .. }) = find(&path) {
             reserve.give_up(left);
         }
         reserve
@@ -99,7 +99,7 @@ impl Reserve {
     /// Cuts the file if the error is a lack of space.
     pub(super) fn observe(&self, error: &StoreError) {
         let Some(path) = self.path.as_ref().filter(|_| error.is_full()) else { return };
-        match find(path) {
+        match find(path).unwrap_or(Found::Absent) {
             Found::Kept { size } => {
                 // If it cannot be cut there is no room to give, and the next failure tries again.
                 let left = size / SHARE_OF_CONTENT;
@@ -121,7 +121,7 @@ impl Reserve {
     /// returns in its former size.
     pub(super) fn restore(&self) -> Result<(), StoreError> {
         let Some(path) = &self.path else { return Ok(()) };
-        let restored = match find(path) {
+        let restored = find(path).and_then(|found| match found {
             Found::Absent => make(path, BYTES).inspect_err(|_| {
                 // What is left of it would say that a reserve was given up.
                 let _ = fs::remove_file(path);
@@ -134,29 +134,36 @@ impl Reserve {
                 Ok(())
             }
             Found::Kept { .. } => Ok(()),
-        };
+        });
         restored.map_err(|source| StoreError::File { path: path.clone(), source })?;
         self.is_given_up.store(false, Ordering::Relaxed);
         Ok(())
     }
 }
 
-fn find(path: &Path) -> Found {
-    let read = || -> io::Result<(u64, u64, u64)> {
-        let mut file = File::open(path)?;
+/// Looks at the file.
+///
+/// # Errors
+/// When it cannot be opened: it may be there, and must not be replaced.
+fn find(path: &Path) -> io::Result<Found> {
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Absent),
+        opened => opened?,
+    };
+    let mut read = || -> io::Result<(u64, u64, u64)> {
         let mut numbers = [[0; size_of::<u64>()]; 2];
         file.read_exact(numbers.as_flattened_mut())?;
         let [size, left] = numbers.map(u64::from_le_bytes);
         Ok((file.metadata()?.len(), size, left))
     };
-    match read() {
+    Ok(match read() {
         Ok((length, size @ LEAST_BYTES..=BYTES, left)) if length < size => {
             Found::GivenUp { size, left: left.min(size / SHARE_OF_CONTENT) }
         }
         Ok((_, size @ LEAST_BYTES..=BYTES, _)) => Found::Kept { size },
         // A crash may leave a file that says nothing.
         _ => Found::Absent,
-    }
+    })
 }
 
 /// Makes the file of this size, or halves it until the disk has the room.
@@ -238,6 +245,19 @@ mod tests {
         assert_eq!((length(), content(&restarted)), (Some(BYTES), true));
     }
 
+    /// Without descriptors the reserve could not be opened, and was removed.
+    #[test]
+    fn reserve_that_cannot_be_opened_is_neither_removed_nor_taken_for_a_full_disk() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(FILE);
+        std::os::unix::fs::symlink(FILE, &path).expect("a link to itself");
+        let reserve = Reserve::in_folder(folder.path());
+        let error = reserve.restore().expect_err("it cannot be opened");
+        let StoreError::File { source, .. } = &error else { panic!("{error}") };
+        assert_eq!(Errno::from_io_error(source), Some(Errno::LOOP));
+        assert!(path.is_symlink());
+    }
+
     #[test]
     fn new_content_has_a_share_of_the_room_that_was_given_up() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -266,7 +286,7 @@ mod tests {
             }
             let reserve = Reserve::in_folder(folder.path());
             reserve.restore().expect("made");
-            assert_eq!(find(&path), Found::Kept { size: BYTES });
+            assert_eq!(find(&path).expect("a file"), Found::Kept { size: BYTES });
         }
     }
 }

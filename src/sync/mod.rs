@@ -20,6 +20,7 @@ mod epoch;
 mod files;
 mod over_time;
 mod page;
+mod page_end;
 mod pagination;
 mod recent;
 mod refused;

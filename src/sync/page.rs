@@ -1,10 +1,13 @@
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
+use super::page_end::{ReadSoFar, sign_of_more};
+use super::pagination::Pagination;
+use super::source::PageRequest;
 use crate::model::Escaped;
 
 /// Longer than any `name:version`.
@@ -18,8 +21,8 @@ pub struct RawPage<'a> {
     pub rows: Vec<&'a RawValue>,
     /// `None` on the last page.
     pub next_cursor: Option<String>,
-    /// The other members of its metadata, which may say that the list goes on.
-    others: BTreeMap<String, &'a RawValue>,
+    /// The whole answer, whose other members may say that the list goes on.
+    body: &'a [u8],
 }
 
 /// The reason why a body is not a page. The sync run fails; nothing is concluded about any row.
@@ -34,11 +37,10 @@ pub enum PageError {
     )]
     Cursor,
     #[error(
-        "a page of {rows} rows without `nextCursor` and with `{}` in its `metadata`: the list may go on in a way that is \
-         not known here",
-        Escaped(member)
+        "a page of {rows} rows without `metadata.nextCursor` and with {sign}: the list may go on in a way that is not \
+         known here"
     )]
-    UnknownEnd { rows: usize, member: String },
+    UnknownEnd { rows: usize, sign: String },
 }
 
 #[derive(Deserialize)]
@@ -67,10 +69,6 @@ impl<'a> RawPage<'a> {
             serde_json::from_slice(body).map_err(|error| page_error(body, &error))?;
         let metadata: Metadata<'a> =
             serde_json::from_str(page.metadata.get()).map_err(|error| PageError::shape(&error))?;
-        // Duplicates of the member that is known are refused above.
-        let mut others: BTreeMap<String, &'a RawValue> =
-            serde_json::from_str(page.metadata.get()).unwrap_or_default();
-        others.remove("nextCursor");
         let next_cursor = metadata.next_cursor.filter(|cursor| !cursor.is_empty());
         if let Some(cursor) = &next_cursor
             && (cursor.len() > MAX_CURSOR_BYTES || cursor.chars().any(char::is_control))
@@ -78,27 +76,70 @@ impl<'a> RawPage<'a> {
             return Err(PageError::Cursor);
         }
         let rows = page.servers;
-        Ok(Self { rows, next_cursor: next_cursor.map(Cow::into_owned), others })
+        Ok(Self { rows, next_cursor: next_cursor.map(Cow::into_owned), body })
     }
 
-    /// Checks that a page without a cursor is the last one, of `limit` rows at most and with `rows_read` before its end.
-    /// It may have its cursor under another name. A page that is not full may do so too, since a registry may have a
-    /// limit of its own; there, only names that speak of more rows count. A total may be that of a list without
-    /// `updated_since`, which `is_whole` excludes.
+    /// Checks that a page without a cursor is the last one. It may have its cursor under another name, beside its
+    /// `metadata` or in a header, also if it is not full, since a registry may have a limit of its own.
     ///
     /// # Errors
-    /// [`PageError::UnknownEnd`] with the member that may say that the list goes on.
-    pub fn check_end(&self, limit: u32, rows_read: u64, is_whole: bool) -> Result<(), PageError> {
+    /// [`PageError::UnknownEnd`] with what may say that the list goes on.
+    pub fn check_end(
+        &self,
+        request: &PageRequest,
+        links_to_next: bool,
+        read: &Pagination,
+    ) -> Result<(), PageError> {
         if self.next_cursor.is_some() {
             return Ok(());
         }
-        let is_full = self.rows.len() >= limit as usize;
-        let more = self.others.iter().find(|(member, value)| {
-            (is_full || suggests_more(member, is_whole)) && may_mean_more(value.get(), rows_read)
-        });
-        more.map_or(Ok(()), |(member, _)| {
-            let member = member.chars().take(EXCERPT_CHARACTERS).collect();
-            Err(PageError::UnknownEnd { rows: self.rows.len(), member })
+        let is_full = self.rows.len() >= request.limit as usize;
+        let read = ReadSoFar {
+            rows: read.rows(),
+            pages: read.pages(),
+            is_comparable: is_full || request.updated_since.is_none(),
+        };
+        let sign = if links_to_next {
+            Some("a header `Link` to a next page".to_owned())
+        } else {
+            self.sign_of_more(read)
+        };
+        sign.map_or(Ok(()), |sign| Err(PageError::UnknownEnd { rows: self.rows.len(), sign }))
+    }
+
+    /// Returns, in words, what in the answer may say that the list goes on.
+    fn sign_of_more(&self, read: ReadSoFar) -> Option<String> {
+        let object: &RawValue = serde_json::from_slice(self.body).ok()?;
+        let metadata =
+            serde_json::from_slice(self.body).map(|body: Body<'_>| body.metadata).ok()?;
+        let places = [
+            (metadata, &["nextCursor"][..], "in its"),
+            (object, &["servers", "metadata"], "beside its"),
+        ];
+        places.into_iter().find_map(|(object, known, place)| {
+            let member = match sign_of_more(object, known, read) {
+                Ok(member) => member?,
+                Err(_) => return Some(format!("a repeated member {place} `metadata`")),
+            };
+            let member: String = member.chars().take(EXCERPT_CHARACTERS).collect();
+            Some(format!("`{}` {place} `metadata`", Escaped(&member)))
+        })
+    }
+
+    /// Returns true if it says that another page follows, under the name that we know, wherever it says so.
+    #[must_use]
+    pub fn is_continued(&self) -> bool {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Page {
+            #[serde(default)]
+            metadata: Value,
+            #[serde(default)]
+            next_cursor: Value,
+        }
+        let is_cursor = |value: &Value| !value.is_null() && value != "";
+        serde_json::from_slice(self.body).is_ok_and(|Page { metadata, next_cursor }| {
+            is_cursor(&next_cursor) || metadata.get("nextCursor").is_some_and(is_cursor)
         })
     }
 
@@ -114,26 +155,7 @@ impl<'a> RawPage<'a> {
         }
         let Versions { servers } =
             serde_json::from_slice(body).map_err(|error| page_error(body, &error))?;
-        Ok(Self { rows: servers, next_cursor: None, others: BTreeMap::new() })
-    }
-}
-
-/// Returns true if the name of an unknown member speaks of rows that follow, or of all rows.
-fn suggests_more(member: &str, is_whole: bool) -> bool {
-    let member = member.to_ascii_lowercase();
-    ["cursor", "next", "more"].iter().any(|word| member.contains(word))
-        || (is_whole && ["total", "count"].iter().any(|word| member.contains(word)))
-}
-
-/// Returns true if the value of an unknown member may be a cursor, a flag, or a count beyond what was read.
-fn may_mean_more(value: &str, rows_read: u64) -> bool {
-    match value {
-        "null" | "false" | r#""""# | "{}" | "[]" => false,
-        number if number.starts_with(|first: char| first.is_ascii_digit() || first == '-') => {
-            // A number that is not whole counts no rows, and is taken for more.
-            number.parse::<u64>().map_or(!number.starts_with('-'), |count| count > rows_read)
-        }
-        _ => true,
+        Ok(Self { rows: servers, next_cursor: None, body })
     }
 }
 
@@ -156,6 +178,7 @@ fn page_error(body: &[u8], error: &serde_json::Error) -> PageError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Timestamp;
 
     #[rstest::rstest]
     #[case(r#"{"servers":[],"metadata":{"count":0}}"#, 0, None)]
@@ -193,55 +216,67 @@ mod tests {
         assert!(error.contains(why), "{error}");
     }
 
-    #[rstest::rstest]
-    #[case("{}", None)]
-    #[case(r#"{"count":2}"#, None)]
-    #[case(
-        r#"{"count":2,"total":12,"hasMore":false,"next_cursor":null,"links":{},"after":""}"#,
-        None
-    )]
-    #[case(r#"{"count":13}"#, Some("`count`"))]
-    #[case(r#"{"total":1e9}"#, Some("`total`"))]
-    #[case(r#"{"next_cursor":"a"}"#, Some("`next_cursor`"))]
-    #[case(r#"{"hasMore":true}"#, Some("`hasMore`"))]
-    #[case(r#"{"links":{"next":"/x"}}"#, Some("`links`"))]
-    #[case(r#"{"\u202e":"a"}"#, Some(r"`\u{202e}`"))]
-    fn full_page_without_a_known_cursor_beside_a_sign_of_more_is_another_shape(
-        #[case] metadata: &str,
-        #[case] refused: Option<&str>,
-    ) {
-        let body = format!(r#"{{"servers":[{{}},{{}}],"metadata":{metadata}}}"#);
+    /// Returns the reason why a page, asked for with a limit and the last of `rows` rows, is not known to be the last.
+    fn refusal(body: &str, limit: u32, (rows, is_whole): (usize, bool)) -> Option<String> {
+        let updated_since = (!is_whole).then_some(Timestamp::MIN);
+        let request = PageRequest { cursor: None, updated_since, limit };
+        let mut read = Pagination::default();
+        read.advance(rows, None).expect("few rows");
         let page = RawPage::read(body.as_bytes()).expect("a page");
-        let error = page.check_end(2, 12, true).err().map(|error| error.to_string());
-        match refused {
-            None => assert_eq!(error, None),
-            Some(member) => {
-                assert!(error.as_deref().is_some_and(|text| text.contains(member)), "{error:?}");
-            }
-        }
-        let metadata = format!(r#"{{"nextCursor":"a",{}"#, &metadata[1..]).replace(",}", "}");
-        let body = format!(r#"{{"servers":[{{}},{{}}],"metadata":{metadata}}}"#);
-        assert_eq!(RawPage::read(body.as_bytes()).expect("a page").check_end(2, 12, true), Ok(()));
+        page.check_end(&request, false, &read).err().map(|error| error.to_string())
     }
 
-    /// A registry may have a smaller limit than the one that it was asked for.
     #[rstest::rstest]
-    #[case(r#"{"next_cursor":"a"}"#, true, true)]
-    #[case(r#"{"hasMore":true}"#, true, true)]
-    #[case(r#"{"totalCount":13}"#, false, true)]
-    #[case(r#"{"total":12,"hasMore":false,"next_cursor":"","nextPage":null}"#, false, false)]
-    #[case(r#"{"total":121}"#, false, true)]
-    #[case(r#"{"limit":100,"pageSize":30,"version":"v1"}"#, false, false)]
-    fn short_page_that_suggests_more_rows_is_not_the_last(
-        #[case] metadata: &str,
-        #[case] of_changes: bool,
-        #[case] of_all: bool,
+    #[case(r#""metadata":{"count":2}"#, None)]
+    #[case(r#""metadata":{"total":12,"hasMore":false,"next_cursor":null,"links":{}}"#, None)]
+    #[case(
+        r#""$schema":"https://a.example/s.json","metadata":{"count":2},"nextCursor":null"#,
+        None
+    )]
+    #[case(r#""metadata":{"next_cursor":"a"}"#, Some("`next_cursor` in its `metadata`"))]
+    #[case(r#""metadata":{"total":13}"#, Some("`total` in its"))]
+    #[case(r#""metadata":{"\u202e":"a"}"#, Some(r"`\u{202e}` in its"))]
+    #[case(r#""metadata":{"next":"a","next":null}"#, Some("a repeated member in its"))]
+    #[case(r#""metadata":{},"nextCursor":"a.b/c:1""#, Some("`nextCursor` beside its `metadata`"))]
+    #[case(r#""metadata":{},"links":{"next":"/x"}"#, Some("`links` beside its"))]
+    fn page_without_a_known_cursor_beside_a_sign_of_more_is_another_shape(
+        #[case] members: &str,
+        #[case] refused: Option<&str>,
     ) {
-        let body = format!(r#"{{"servers":[{{}},{{}}],"metadata":{metadata}}}"#);
-        let page = RawPage::read(body.as_bytes()).expect("a page");
-        let refuses = |is_whole| page.check_end(3, 12, is_whole).is_err();
-        assert_eq!(refuses(true), of_all, "a full sync");
-        assert_eq!(refuses(false), of_changes, "changes only");
+        let body = format!(r#"{{"servers":[{{}},{{}}],{members}}}"#);
+        // A registry may have a smaller limit than the one that it was asked for.
+        for limit in [2, 3] {
+            let error = refusal(&body, limit, (12, true));
+            assert_eq!(error.is_some(), refused.is_some(), "{error:?}");
+            assert!(error.unwrap_or_default().contains(refused.unwrap_or_default()), "{body}");
+        }
+        let known = body.replace(r#""metadata":{"#, r#""metadata":{"nextCursor":"a","#);
+        assert_eq!(refusal(&known.replace(",}", "}"), 2, (12, true)), None);
+    }
+
+    /// The count of a page of changes may be that of the whole list, but not if the page is full.
+    #[rstest::rstest]
+    #[case(3, true, true)]
+    #[case(3, false, false)]
+    #[case(2, false, true)]
+    fn count_beyond_the_rows_of_a_page_of_changes_says_nothing_unless_the_page_is_full(
+        #[case] limit: u32,
+        #[case] is_whole: bool,
+        #[case] refused: bool,
+    ) {
+        let body = r#"{"servers":[{},{}],"metadata":{"total":13}}"#;
+        assert_eq!(refusal(body, limit, (12, is_whole)).is_some(), refused);
+    }
+
+    #[test]
+    fn link_to_a_next_page_counts_unless_there_is_a_cursor() {
+        let request = PageRequest { cursor: None, updated_since: None, limit: 100 };
+        for (metadata, refused) in [("{}", true), (r#"{"nextCursor":"a"}"#, false)] {
+            let body = format!(r#"{{"servers":[{{}}],"metadata":{metadata}}}"#);
+            let page = RawPage::read(body.as_bytes()).expect("a page");
+            let checked = page.check_end(&request, true, &Pagination::default());
+            assert_eq!(checked.is_err(), refused, "{checked:?}");
+        }
     }
 
     #[test]

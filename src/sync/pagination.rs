@@ -13,6 +13,7 @@ pub struct Pagination {
     /// Digests of cursors, so that a hostile cursor costs 32 bytes of memory and not two thousand.
     seen: HashSet<Digest>,
     rows: u64,
+    pages: u64,
 }
 
 /// The reason why the next page is not read.
@@ -27,17 +28,23 @@ pub enum PaginationError {
 }
 
 impl Pagination {
-    /// Resumes at `cursor`, after `rows` were read before the sync run was interrupted.
+    /// Resumes at `cursor`, after so many rows and pages were read before the sync run was interrupted.
     #[must_use]
-    pub fn resumed(cursor: Option<&str>, rows: u64) -> Self {
+    pub fn resumed(cursor: Option<&str>, rows: u64, pages: u64) -> Self {
         let seen = cursor.map(|cursor| Digest::of(cursor.as_bytes()));
-        Self { seen: seen.into_iter().collect(), rows }
+        Self { seen: seen.into_iter().collect(), rows, pages }
     }
 
     /// Returns the rows that were read.
     #[must_use]
     pub const fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// Returns the pages that were read.
+    #[must_use]
+    pub const fn pages(&self) -> u64 {
+        self.pages
     }
 
     /// Counts a page.
@@ -51,6 +58,7 @@ impl Pagination {
         next_cursor: Option<&str>,
     ) -> Result<(), PaginationError> {
         self.rows += rows as u64;
+        self.pages += 1;
         if self.rows > MAX_ROWS {
             return Err(PaginationError::TooManyRows);
         }
@@ -89,7 +97,7 @@ mod tests {
         assert_eq!(pagination.advance(1, Some("a")), Ok(()));
         assert_eq!(pagination.advance(1, Some("b")), Ok(()));
         assert_eq!(pagination.advance(1, Some("a")), Err(PaginationError::Loop));
-        let mut resumed = Pagination::resumed(Some("a"), 10);
+        let mut resumed = Pagination::resumed(Some("a"), 10, 1);
         assert_eq!(resumed.advance(1, Some("a")), Err(PaginationError::Loop));
     }
 
@@ -110,7 +118,7 @@ mod tests {
             Err(PaginationError::TooManyRows)
         );
         assert_eq!(
-            Pagination::resumed(None, MAX_ROWS).advance(1, None),
+            Pagination::resumed(None, MAX_ROWS, 1).advance(1, None),
             Err(PaginationError::TooManyRows)
         );
     }

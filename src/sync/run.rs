@@ -13,6 +13,10 @@ use crate::model::{FailureClass, Status, Timestamp};
 
 /// The rest of a first sync counts by its own dates for this long.
 const LONGEST_FIRST_SYNC: Duration = Duration::from_hours(24);
+/// The age at which an interrupted run begins again.
+const LONGEST_RUN: Duration = Duration::from_hours(24);
+/// The failures in a row at one cursor after which a run begins again.
+const MOST_FAILURES: u32 = 3;
 
 /// The stored state of an upstream between sync runs, and of a run between batches.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -130,6 +134,9 @@ pub struct SyncRun {
     pub begun: Timestamp,
     /// The page to fetch next; `None` before the first.
     pub cursor: Option<String>,
+    /// The failures in a row at this cursor.
+    #[serde(default)]
+    failures: u32,
     /// Upstream's time at the first page.
     pub upstream_time: Option<Timestamp>,
     /// Upstream's time at the page that is being read: a run of a live registry sees rows that are newer than its first
@@ -206,7 +213,8 @@ impl UpstreamState {
         }
     }
 
-    /// Returns the next run: the interrupted one, unless another kind is due. A full sync is due if it
+    /// Returns the next run: the interrupted one, unless another kind is due or it is older than a day: a registry may
+    /// have forgotten its cursor. A full sync is due if it
     /// is requested, none was ever accepted, the last is too old, it is the second one after another
     /// epoch, or the registry refuses incremental syncs; otherwise an incremental sync is.
     #[must_use]
@@ -220,8 +228,18 @@ impl UpstreamState {
             _ => SyncKind::Full,
         };
         match &self.run {
-            Some(run) if run.kind == kind => run.clone(),
+            Some(run) if run.kind == kind && now.since(run.begun) < LONGEST_RUN => run.clone(),
             _ => SyncRun::new(kind, now),
+        }
+    }
+
+    /// Counts a failure of the run that was under way at its present cursor, which may be the cause; after a few in a row
+    /// the run begins again. That there was no connection says nothing of a cursor.
+    pub fn count_failure(&mut self) {
+        let Some(run) = self.run.as_mut().filter(|run| run.cursor.is_some()) else { return };
+        run.failures += 1;
+        if run.failures >= MOST_FAILURES {
+            self.run = None;
         }
     }
 
@@ -287,6 +305,7 @@ impl SyncRun {
             kind,
             begun: now,
             cursor: None,
+            failures: 0,
             upstream_time: None,
             page_time: None,
             clock_ahead: None,
@@ -322,6 +341,13 @@ impl SyncRun {
             on_hold: Vec::new(),
             full_sync_at: None,
         }
+    }
+
+    /// Moves to the page after one that was read; `None` if that was the last.
+    pub fn advance(&mut self, next_cursor: Option<String>) {
+        self.all_read = next_cursor.is_none();
+        self.cursor = next_cursor;
+        self.failures = 0;
     }
 
     /// Records the upstream's time of a page, which arrived at `now`. Call it before the page is counted.
@@ -376,6 +402,7 @@ mod tests {
             age: Duration::from_secs(age),
             epoch: None,
             resync: false,
+            links_to_next: false,
             is_partial: false,
         }
     }
@@ -491,7 +518,33 @@ mod tests {
         let mut run = SyncRun::new(SyncKind::Full, now);
         run.cursor = Some("a.b/c:1".into());
         let state = UpstreamState { run: Some(run.clone()), ..UpstreamState::default() };
-        assert_eq!(state.next_run(now.plus(DAY), false, DAY), run);
+        let almost = now.plus(Duration::from_secs(LONGEST_RUN.as_secs() - 1));
+        assert_eq!(state.next_run(almost, false, DAY), run);
+        let late = now.plus(LONGEST_RUN);
+        assert_eq!(state.next_run(late, false, DAY), SyncRun::new(SyncKind::Full, late));
+    }
+
+    /// A registry that forgot its cursors was asked for the same one for ever.
+    #[test]
+    fn run_begins_again_after_three_failures_in_a_row_at_one_cursor() {
+        let mut run = SyncRun::new(SyncKind::Full, at("2026-06-01T00:00:00Z"));
+        let mut state = UpstreamState { run: Some(run.clone()), ..UpstreamState::default() };
+        for _ in 0..5 {
+            state.count_failure();
+            assert_eq!(state.run.as_ref(), Some(&run), "there is no cursor");
+        }
+        run.advance(Some("a".into()));
+        state.run = Some(run);
+        state.count_failure();
+        state.count_failure();
+        let mut run = state.run.clone().expect("two are few");
+        run.advance(Some("b".into()));
+        state.run = Some(run);
+        state.count_failure();
+        state.count_failure();
+        assert!(state.run.is_some(), "others were at another cursor");
+        state.count_failure();
+        assert_eq!(state.run, None);
     }
 
     #[test]

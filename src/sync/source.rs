@@ -43,6 +43,8 @@ pub struct FetchedPage {
     pub epoch: Option<Epoch>,
     /// True if upstream says that changes since the time that was asked for are not those of its present history.
     pub resync: bool,
+    /// True if a header leads to a next page.
+    pub links_to_next: bool,
     /// True if a part of what the upstream has could not be read: what is not seen is not absent.
     pub is_partial: bool,
 }

@@ -56,6 +56,53 @@ async fn rotated_token_of_an_upstream_is_taken_up_without_a_restart_and_a_lost_o
     alert(&place, "upstreams-refused", "upstreams", false).await;
 }
 
+/// P90: a pipe in place of a token, which is read for ever, stopped the look at all upstream files.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn pipe_in_place_of_a_token_is_refused_and_other_upstream_files_are_taken_up() {
+    let (upstream, other) = (Upstream::start([]).await, Upstream::start([]).await);
+    other.put(Row::new("com.example/tool", "1.0.0"));
+    let place = Workplace::new(&upstream.url);
+    place.approve("com.example/tool");
+    place.write("token", "first\n");
+    place.upstream(&upstream.url, "token_file = \"token\"\n[namespaces]\nallow = [\"org.*\"]");
+    let of_other = |members: &str| {
+        let origin = format!("kind = \"registry\"\nurl = \"{}\"\nallow_http = true\n", other.url);
+        place.write("upstreams/other.toml", &format!("{origin}priority = 20\n{members}"));
+    };
+    of_other("");
+    let daemon = place.start().await;
+    daemon.lists(&["com.example/tool@1.0.0"]).await;
+    place.remove("token");
+    let made = std::process::Command::new("mkfifo").arg(place.path().join("token")).status();
+    assert!(made.expect("mkfifo runs").success());
+    let raised = alert(&place, "upstreams-refused", "upstreams", true).await.expect("an alert");
+    assert!(raised.to_string().contains("it is not a regular file"), "{raised}");
+    of_other("enabled = false\n");
+    daemon.lists(&[]).await;
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+}
+
+/// P102: a file that gives no answer.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_file_that_hangs_is_an_alert_and_delays_no_stop() {
+    let upstream = Upstream::start([]).await;
+    let place = Workplace::new(&upstream.url);
+    place.write("vidimus.toml", "");
+    let daemon = place.start().await;
+    place.remove("vidimus.toml");
+    let made = std::process::Command::new("mkfifo").arg(place.path().join("vidimus.toml")).status();
+    assert!(made.expect("mkfifo runs").success());
+    // A command would read the file too.
+    eventually("an alert", async || {
+        let alerts = daemon.operate("/alerts").await.json().to_string();
+        alerts.contains("could not be read within 10 seconds").then_some(())
+    })
+    .await;
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+}
+
 /// Returns a certificate for the loopback address and its key, in PEM.
 fn certificate() -> (String, String) {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".into()]).expect("a certificate");

@@ -278,6 +278,45 @@ async fn idle_connections_leave_descriptors_for_a_denial() {
     drop(idle);
 }
 
+/// With TLS, silent connections that had given up their places kept their descriptors for the time of a handshake.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_without_a_handshake_have_no_descriptors_beyond_their_places() {
+    const SILENT: usize = 400;
+    let (_upstream, place) = workplace().await;
+    let (certificate, key) = certificate();
+    place.write("tls/cert.pem", &certificate);
+    place.write("tls/key.pem", &key);
+    let tls = "[tls]\ncert_file = \"tls/cert.pem\"\nkey_file = \"tls/key.pem\"\n";
+    place.write("vidimus.toml", &format!("{tls}[limits]\nconnections = 64\n"));
+    let daemon = place.start().await;
+    let root = daemon.registry.replace("http://", "https://");
+    let asked = async || {
+        let trusted = reqwest::Certificate::from_pem(certificate.as_bytes()).expect("it is one");
+        let client = reqwest::Client::builder().no_proxy().tls_certs_only([trusted]).build();
+        let asked = client.expect("a client").get(format!("{root}/livez")).send().await;
+        asked.is_ok_and(|answer| answer.status() == 200).then_some(())
+    };
+    eventually("it answers", asked).await;
+    let descriptors =
+        || std::fs::read_dir(format!("/proc/{}/fd", daemon.pid())).expect("a folder").count();
+    let before = descriptors();
+    let address = daemon.registry.trim_start_matches("http://");
+    let mut silent = Vec::new();
+    for number in 0..SILENT {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        let from = format!("127.0.{}.{}:0", 1 + number / 200, 1 + number % 200);
+        socket.bind(from.parse().expect("an address")).expect("it is free");
+        silent
+            .push(socket.connect(address.parse().expect("an address")).await.expect("it is open"));
+    }
+    // It is accepted after the others.
+    eventually("an honest client is answered", asked).await;
+    let opened = descriptors().saturating_sub(before);
+    assert!(opened < 64 + 16 + 50, "{opened} descriptors of {SILENT} connections");
+    drop(silent);
+}
+
 /// P88: to have no descriptor says nothing of any file.
 #[tokio::test(flavor = "multi_thread")]
 async fn folder_that_could_not_be_looked_at_is_an_alert_and_no_refused_set() {

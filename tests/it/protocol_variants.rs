@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::body::Body;
 use axum::http::StatusCode;
+use axum::http::header::LINK;
 use axum::response::IntoResponse;
 use serde_json::Value;
 
@@ -60,15 +61,19 @@ async fn full_page_with_a_cursor_under_another_name_fails_the_run_and_hides_noth
     assert!(!alerts.contains("\"missing\""), "{alerts}");
     assert_eq!(status(&place)["rows"], 25);
     // A registry may have a limit of its own, below the one that it was asked for.
-    for (metadata, refused) in [
-        (r#"{"count":3,"next_cursor":"x"}"#, Some("`next_cursor`")),
-        (r#"{"count":3,"total":25}"#, Some("`total`")),
-        (r#"{"count":3,"total":3,"limit":10,"next_cursor":null,"took":12}"#, None),
+    for (members, link, refused) in [
+        (r#""metadata":{"count":3,"next_cursor":"x"}"#, "", Some("`next_cursor` in")),
+        (r#""metadata":{"count":3,"total":25}"#, "", Some("`total` in")),
+        (r#""metadata":{"count":3,"page":1,"pages":9}"#, "", Some("`pages` in")),
+        (r#""metadata":{"count":3},"nextCursor":"x""#, "", Some("`nextCursor` beside")),
+        (r#""metadata":{"count":3}"#, "</v0.1/servers?page=2>; rel=\"next\"", Some("`Link`")),
+        (r#""metadata":{"count":3},"$schema":"/s.json""#, "</s.json>; rel=\"describedBy\"", None),
+        (r#""metadata":{"count":3,"total":"3","limit":10,"next_cursor":null,"took":12}"#, "", None),
     ] {
         let few: Vec<String> = rows(3).iter().map(Row::item).collect();
         upstream.misbehave(move |_| {
-            let body = format!(r#"{{"servers":[{}],"metadata":{metadata}}}"#, few.join(","));
-            Some(Body::from(body).into_response())
+            let body = format!(r#"{{"servers":[{}],{members}}}"#, few.join(","));
+            Some(([(LINK, link)], Body::from(body)).into_response())
         });
         let output = place.run(&["sync", "--full"]);
         let printed = text(&output.stdout) + &text(&output.stderr);
@@ -141,4 +146,33 @@ async fn page_above_its_limit_is_asked_for_with_fewer_rows() {
     assert_eq!(sync(&place).expect("a run")["added"], 25);
     assert_eq!(refused.load(Ordering::Relaxed), 2);
     assert!(upstream.paths().iter().any(|path| path.contains("limit=2")));
+}
+
+/// A registry that had forgotten its cursors at its restart was asked for the same one for ever, by `--full` too.
+#[tokio::test(flavor = "multi_thread")]
+async fn run_begins_again_when_its_cursor_leads_nowhere() {
+    let upstream = Upstream::start(rows(25)).await;
+    let place = place(&upstream);
+    let forget = || {
+        upstream.misbehave(|path| {
+            path.contains("cursor=").then(|| Body::from("<html>Unknown</html>").into_response())
+        });
+    };
+    let first_path = |arguments: &[&str]| {
+        let before = upstream.paths().len();
+        place.run(&[&["sync"], arguments].concat());
+        upstream.paths()[before].clone()
+    };
+    forget();
+    assert!(!first_path(&[]).contains("cursor="), "nothing was read before");
+    for _ in 0..2 {
+        assert!(first_path(&[]).contains("cursor="), "it resumes");
+    }
+    assert!(!first_path(&[]).contains("cursor="), "three runs failed there");
+    assert!(first_path(&[]).contains("cursor="), "it resumes");
+    assert!(!first_path(&["--full"]).contains("cursor="), "a person asked");
+    upstream.behave();
+    sync(&place).expect("a run");
+    let status = status(&place);
+    assert_eq!((&status["rows"], &status["lastFailure"]), (&25.into(), &Value::Null));
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::advisory::{Action, Hold, OwnAdvisories, OwnAdvisory, must_hold, read_own};
 use crate::config::{Folder, KnownFiles, Settings, read_advisories};
 use crate::curation::{PolicySnapshot, hides_what_is_visible};
-use crate::daemon::runtime::{files_with_errors, readable};
+use crate::daemon::runtime::{files_with_errors, is_absent, readable};
 use crate::lint::{Finding, Source};
 use crate::model::{Digest, Timestamp};
 use crate::store::{KeptOwn, Store, StoreError};
@@ -39,7 +39,7 @@ pub fn load_own(
 /// Returns the findings in the folder of own advisories, which may be absent.
 #[must_use]
 pub fn lint_own(folder: &Path) -> Vec<Finding> {
-    if !folder.exists() {
+    if is_absent(folder) {
         return Vec::new();
     }
     let read = read_advisories(folder, &mut KnownFiles::new(), std::time::UNIX_EPOCH);

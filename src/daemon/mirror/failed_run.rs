@@ -18,6 +18,8 @@ pub(super) fn record_failure(
     }
     if !failure.keeps_cursor() {
         state.run = None;
+    } else if failure.may_be_of_cursor() {
+        state.count_failure();
     }
     if !matches!(failure, SyncFailure::Stopped) {
         state.last_failure =

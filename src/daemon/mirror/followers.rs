@@ -1,7 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -12,18 +14,29 @@ use super::follow::Follower;
 use super::handle::{Mirror, Runtime, SyncRequest};
 use super::named::fetch_named;
 use super::source::{Source, open_source};
-use crate::config::{Origin, Upstream, read_upstreams};
+use crate::config::{Origin, Settings, Upstream, read_upstreams};
 use crate::daemon::DaemonError;
 use crate::daemon::looks::Failures;
-use crate::daemon::runtime::{Supervisor, blocking, loop_source, report_alerts};
+use crate::daemon::runtime::{
+    Bounded, LOOK_WITHIN, Supervisor, blocking, loop_source, report_alerts,
+};
 use crate::lint::{Finding, Severity};
 use crate::model::{Escaped, reason};
 use crate::store::StoreError;
 
 /// The interval at which the upstream files are read.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
+/// The time between two readings that have to agree: a file may be half-written, or missing while it is replaced.
+const SETTLE: Duration = Duration::from_secs(1);
 /// Requests that may wait for a run; further senders block.
 const REQUESTS: usize = 16;
+
+/// The upstreams that the files define, or the reason why they are refused.
+type Reading = Result<Vec<Upstream>, String>;
+/// The look at the files of an upstream: true if one changed, or the reason why one cannot be used.
+type Looking = Bounded<Result<bool, String>>;
+/// Upstreams with their clients.
+type Opened = (Vec<Upstream>, Result<Vec<Arc<Source>>, DaemonError>);
 
 /// The tasks of the upstreams that the current files define.
 pub(in crate::daemon) struct Followers {
@@ -33,8 +46,10 @@ pub(in crate::daemon) struct Followers {
     /// Stops the tasks of the current definitions.
     current: CancellationToken,
     upstreams: Vec<Upstream>,
-    /// The clients of the upstreams, by id.
-    sources: BTreeMap<String, Arc<Source>>,
+    /// The clients of the upstreams, by id, with the look at the files of each.
+    sources: BTreeMap<String, (Arc<Source>, Looking)>,
+    reading: Bounded<Reading>,
+    opening: Bounded<Opened>,
     /// The looks at their tokens and certificates that failed.
     failures: Failures,
     /// The reason for which files are refused, if they are.
@@ -57,6 +72,8 @@ impl Followers {
             current: stop.child_token(),
             upstreams: Vec::new(),
             sources: BTreeMap::new(),
+            reading: Bounded::default(),
+            opening: Bounded::default(),
             failures: Failures::default(),
             refused: None,
             is_reported: false,
@@ -64,31 +81,36 @@ impl Followers {
         }
     }
 
-    /// Replaces the tasks by those of these upstreams. It waits for the old ones to end first: two tasks
-    /// must not write one upstream's state.
+    /// Starts the tasks of these upstreams.
     ///
     /// # Errors
-    /// When an upstream cannot be reached as defined; then the old tasks go on.
+    /// When an upstream cannot be reached as defined.
     pub(in crate::daemon) async fn replace(
         &mut self,
         upstreams: Vec<Upstream>,
     ) -> Result<(), DaemonError> {
-        let (settings, opened) = (Arc::clone(&self.mirror.settings), upstreams.clone());
-        // It reads files of certificates and tokens.
-        let open = move || {
-            let opened = opened.iter().map(|upstream| open_source(upstream, &settings.egress));
-            opened.collect::<Result<Vec<Arc<Source>>, DaemonError>>()
-        };
-        let sources = blocking(open).await?;
+        let settings = Arc::clone(&self.mirror.settings);
+        let (upstreams, sources) = blocking(move || open_all(upstreams, &[], &settings)).await;
+        self.follow(upstreams, sources?).await;
+        Ok(())
+    }
+
+    /// Replaces the tasks by those of these upstreams. It waits for the old ones to end first: two tasks
+    /// must not write one upstream's state.
+    async fn follow(&mut self, upstreams: Vec<Upstream>, sources: Vec<Arc<Source>>) {
         self.current.cancel();
         while self.tasks.join_next().await.is_some() {}
         self.current = self.stop.child_token();
         self.resolve_alerts_of_others(&upstreams).await;
         let mut runtimes = BTreeMap::new();
         let mut followed = Vec::new();
-        self.sources.clear();
+        let mut before = std::mem::take(&mut self.sources);
         for (upstream, source) in upstreams.iter().zip(sources) {
-            self.sources.insert(upstream.id.clone(), Arc::clone(&source));
+            // A look that hangs goes on, and no other begins beside it.
+            let looked_at = before.remove(&upstream.id);
+            let looked_at = looked_at.filter(|(earlier, _)| Arc::ptr_eq(earlier, &source));
+            let look = looked_at.unwrap_or_else(|| (Arc::clone(&source), Bounded::default()));
+            self.sources.insert(upstream.id.clone(), look);
             let (requests, recipient) = mpsc::channel(REQUESTS);
             let definition = upstream.clone();
             let runtime = Runtime { definition, activity: None, next_attempt: None, requests };
@@ -112,7 +134,6 @@ impl Followers {
             mirror.report_definitions();
         });
         reported.await;
-        Ok(())
     }
 
     fn start(
@@ -179,36 +200,81 @@ impl Followers {
 
     /// Reads the upstream files at intervals, until it is stopped.
     pub(in crate::daemon) async fn supervise(mut self) {
+        let stop = self.stop.clone();
         loop {
+            let look = async {
+                tokio::time::sleep(LOOK_EVERY).await;
+                self.look().await;
+            };
             tokio::select! {
-                () = self.stop.cancelled() => break,
-                () = tokio::time::sleep(LOOK_EVERY) => self.look().await,
+                () = stop.cancelled() => break,
+                () = look => {}
             }
         }
         while self.tasks.join_next().await.is_some() {}
     }
 
+    /// Reads what the files of upstreams name, tokens and certificates, and looks at files of entries. An upstream of which
+    /// something changed is read at once. One that gives no answer keeps no other from being looked at. Returns the
+    /// first reason why some cannot be used.
     async fn look_at_files(&mut self) -> Option<String> {
-        let (mirror, sources) = (Arc::clone(&self.mirror), self.sources.clone());
-        let failures = blocking(move || look_at_files(&mirror, &sources)).await;
-        self.failures.lasting(failures).into_iter().flatten().next()
+        let looks = self.sources.iter_mut().map(|(id, (source, look))| {
+            let source = Arc::clone(source);
+            let looked = look.run(|| blocking(move || source.look_at_files()));
+            async move { (id, looked.await) }
+        });
+        let mut refused = Vec::new();
+        for (id, looked) in join_all(looks).await {
+            match looked.unwrap_or_else(|| Err(late("its files"))) {
+                Ok(true) => self.mirror.request_run(id),
+                Ok(false) => {}
+                Err(why) => refused.push(format!("the upstream {id}: {why}")),
+            }
+        }
+        self.failures.lasting(refused).into_iter().flatten().next()
+    }
+
+    /// Reads the upstream files until two readings agree, unless they say what is in use; `None` if they change.
+    async fn read(&mut self) -> Option<Reading> {
+        let (folder, in_use) = (self.mirror.settings.upstreams.clone(), &self.upstreams);
+        let read = || {
+            let folder = folder.clone();
+            blocking(move || read_all(&folder))
+        };
+        let is_in_use =
+            |found: &Option<Reading>| matches!(found, Some(Ok(found)) if found == in_use);
+        let read = settled(&mut self.reading, read, is_in_use).await?;
+        Some(read.unwrap_or_else(|| Err(late("the upstream files"))))
+    }
+
+    /// Replaces the upstreams unless their files give no answer.
+    ///
+    /// # Errors
+    /// The reason, in words, why the upstreams stay as they are.
+    async fn take(&mut self, upstreams: Vec<Upstream>) -> Result<(), String> {
+        let (settings, opened) = (Arc::clone(&self.mirror.settings), upstreams.clone());
+        // The client of an upstream that is defined as before is kept: its files may give no answer now.
+        let kept = self.upstreams.iter().filter_map(|upstream| {
+            let (source, _) = self.sources.get(&upstream.id)?;
+            Some((upstream.clone(), Arc::clone(source)))
+        });
+        let kept: Vec<_> = kept.collect();
+        let opening = self.opening.run(|| blocking(move || open_all(opened, &kept, &settings)));
+        // One that is late may be of earlier files.
+        let opened = opening.await.filter(|(opened, _)| *opened == upstreams);
+        let (upstreams, sources) =
+            opened.ok_or_else(|| late("files that the upstream files name"))?;
+        self.follow(upstreams, sources.map_err(|error| reason(&error))?).await;
+        info!("the upstream files changed and are active");
+        Ok(())
     }
 
     async fn look(&mut self) {
-        let folder = self.mirror.settings.upstreams.clone();
-        let refused = match blocking(move || read_upstreams(&folder)).await {
-            Ok(upstreams) if upstreams == self.upstreams => self.look_at_files().await,
-            Ok(upstreams) => match self.replace(upstreams).await {
-                Ok(()) => {
-                    info!("the upstream files changed and are active");
-                    None
-                }
-                Err(error) => Some(reason(&error)),
-            },
-            Err(findings) => {
-                let mut findings = findings.iter();
-                findings.find(|finding| finding.severity == Severity::Error).map(Finding::to_string)
-            }
+        let refused = match self.read().await {
+            None => self.refused.clone(),
+            Some(Ok(upstreams)) if upstreams == self.upstreams => self.look_at_files().await,
+            Some(Ok(upstreams)) => self.take(upstreams).await.err(),
+            Some(Err(why)) => Some(why),
         };
         if let Some(reason) = refused.as_ref().filter(|_| self.refused != refused) {
             warn!(reason = %Escaped(reason), "files of upstreams cannot be used; what was read before stays in use");
@@ -226,18 +292,50 @@ impl Followers {
     }
 }
 
-/// Reads what the files of upstreams name, tokens and certificates, and looks at files of entries. An upstream of which
-/// something changed is read at once. Returns the reasons why some cannot be used.
-fn look_at_files(mirror: &Mirror, sources: &BTreeMap<String, Arc<Source>>) -> Vec<String> {
-    let mut refused = Vec::new();
-    for (id, source) in sources {
-        match source.look_at_files() {
-            Ok(true) => mirror.request_run(id),
-            Ok(false) => {}
-            Err(why) => refused.push(format!("the upstream {id}: {why}")),
-        }
+/// Returns what two readings in a row agree on, or one that is in use; `None` if they differ.
+async fn settled<T, F>(
+    reading: &mut Bounded<T>,
+    read: impl Fn() -> F,
+    is_in_use: impl Fn(&Option<T>) -> bool,
+) -> Option<Option<T>>
+where
+    T: PartialEq + Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let first = reading.run(&read).await;
+    if is_in_use(&first) {
+        return Some(first);
     }
-    refused
+    tokio::time::sleep(SETTLE).await;
+    let second = reading.run(&read).await;
+    (first == second || is_in_use(&second)).then_some(second)
+}
+
+fn read_all(folder: &Path) -> Reading {
+    read_upstreams(folder).map_err(|findings| {
+        let mut findings = findings.iter();
+        let error = findings.find(|finding| finding.severity == Severity::Error);
+        error.map_or_else(|| "it has errors".to_owned(), Finding::to_string)
+    })
+}
+
+/// Opens the clients of upstreams, which read files of certificates and tokens, but for those that are kept.
+fn open_all(
+    upstreams: Vec<Upstream>,
+    kept: &[(Upstream, Arc<Source>)],
+    settings: &Settings,
+) -> Opened {
+    let open = |upstream: &Upstream| match kept.iter().find(|(kept, _)| kept == upstream) {
+        Some((_, source)) => Ok(Arc::clone(source)),
+        None => open_source(upstream, &settings.egress),
+    };
+    let sources = upstreams.iter().map(open).collect();
+    (upstreams, sources)
+}
+
+fn late(what: &str) -> String {
+    let seconds = LOOK_WITHIN.as_secs();
+    format!("{what} could not be read within {seconds} seconds; a mount may give no answer")
 }
 
 /// Returns the sources of alerts about one upstream and its loops.
@@ -255,4 +353,45 @@ fn sources_of_alerts(mirror: &Mirror) -> Result<BTreeSet<String>, StoreError> {
     let alerts = mirror.store.snapshot()?.alerts()?.into_iter();
     let lasting = alerts.filter(|alert| !alert.is_resolved() && is_meant(&alert.source));
     Ok(lasting.map(|alert| alert.source).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// A file in two parts, and one that is missing while it is replaced, were another policy.
+    #[rstest::rstest]
+    #[case::in_use(&["old"], Some("old"))]
+    #[case::another(&["new", "new"], Some("new"))]
+    #[case::half_written(&["ne", "new"], None)]
+    #[case::missing_for_a_moment(&["", "old"], Some("old"))]
+    #[tokio::test(start_paused = true)]
+    async fn other_content_counts_when_two_readings_a_second_apart_agree(
+        #[case] readings: &'static [&'static str],
+        #[case] wanted: Option<&str>,
+    ) {
+        let (start, left) = (Instant::now(), Cell::new(readings.iter()));
+        let read = || {
+            let mut readings = left.take();
+            let next = *readings.next().expect("no further reading");
+            left.set(readings);
+            std::future::ready(next)
+        };
+        let found = settled(&mut Bounded::default(), read, |found| *found == Some("old")).await;
+        assert_eq!(found, wanted.map(Some));
+        assert_eq!(left.take().len(), 0);
+        assert_eq!(start.elapsed(), SETTLE * u32::from(readings.len() > 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reading_that_hangs_is_late_and_not_what_was_read_before() {
+        let mut reading = Bounded::<&str>::default();
+        let found =
+            settled(&mut reading, std::future::pending, |found| *found == Some("old")).await;
+        assert_eq!(found, Some(None));
+    }
 }

@@ -65,6 +65,10 @@ impl<O: Observer> Ingest<O> {
         if resync {
             stored.epoch = stored.epoch.asked_for_resync();
         }
+        if options.full {
+            // The person who asks for it may know that the cursor of the interrupted one leads nowhere.
+            stored.run = None;
+        }
         let quarantined = snapshot.count_quarantined(&options.upstream)?;
         let quarantine = QuarantineRoom::new(options.max_quarantined, quarantined);
         let limit = stored.out_of_room.as_ref();
@@ -121,8 +125,7 @@ impl<O: Observer> Ingest<O> {
                 rows += self.add_page(&at, &committer, &fetched)?;
                 bytes += fetched.page.body.len();
                 snapshot = Some(at);
-                self.run.all_read = fetched.next_cursor.is_none();
-                self.run.cursor = fetched.next_cursor;
+                self.run.advance(fetched.next_cursor);
                 self.observer.progress(&self.run);
                 if rows >= BATCH_ROWS || bytes >= BATCH_BYTES || since.elapsed() >= BATCH_AGE {
                     snapshot = None;

@@ -114,6 +114,16 @@ impl SyncFailure {
             Self::Page(_) | Self::Pagination(_) | Self::Replaced | Self::TwoStores => false,
         }
     }
+
+    /// Returns true if the cursor that the run keeps may be the cause: upstream was there and gave no page.
+    pub(super) const fn may_be_of_cursor(&self) -> bool {
+        match self {
+            Self::Fetch(FetchFailure::Status { status, .. }) => *status != 429,
+            Self::Fetch(FetchFailure::Timeout { .. } | FetchFailure::Broken { .. })
+            | Self::Page(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// Receives what a sync run does.

@@ -52,6 +52,7 @@ impl PageSource for Rewound {
             age: std::time::Duration::ZERO,
             epoch: None,
             resync: false,
+            links_to_next: false,
             is_partial: false,
         })
     }

@@ -87,8 +87,8 @@ async fn read<S: PageSource, O: Observer>(
     (limit, hear): (u32, &impl Fn(&FetchedPage)),
     stop: &CancellationToken,
 ) -> Result<Ingest<O>, SyncFailure> {
-    let SyncRun { kind, cursor, tally, .. } = ingest.run();
-    let pagination = Pagination::resumed(cursor.as_deref(), tally.rows());
+    let SyncRun { kind, cursor, tally, pages, .. } = ingest.run();
+    let pagination = Pagination::resumed(cursor.as_deref(), tally.rows(), *pages);
     let updated_since = match kind {
         SyncKind::Full => None,
         SyncKind::Incremental { since } => Some(*since),
@@ -131,7 +131,7 @@ async fn fetch<S: PageSource>(
         let next_cursor = {
             let raw = RawPage::read(&page.body)?;
             pagination.advance(raw.rows.len(), raw.next_cursor.as_deref())?;
-            raw.check_end(request.limit, pagination.rows(), request.updated_since.is_none())?;
+            raw.check_end(&request, page.links_to_next, &pagination)?;
             raw.next_cursor
         };
         request.cursor.clone_from(&next_cursor);

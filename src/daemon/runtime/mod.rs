@@ -13,6 +13,7 @@
 mod alerts;
 mod backoff;
 mod blocking;
+mod bounded;
 mod clock;
 mod descriptors;
 mod feed;
@@ -25,12 +26,15 @@ pub(super) use alerts::{report_alerts, revocation};
 pub(super) use backoff::wait_after;
 pub(crate) use blocking::try_blocking;
 pub(super) use blocking::{blocking, run_on_own_thread};
+pub(super) use bounded::{Bounded, LOOK_WITHIN};
 pub use clock::{Clock, ClockNotAccepted, ClockReport, Shift};
 pub use descriptors::{descriptors_within_reach, fitting_connections, raise_descriptors};
 pub(super) use feed::Feed;
 pub use pressure::Pressure;
 pub(super) use pressure::report_pressure;
 pub(super) use supervise::{Supervisor, loop_source};
-pub(super) use text_folder::{files_with_errors, readable, unreadable_files, watch_folder};
+pub(super) use text_folder::{
+    files_with_errors, is_absent, readable, unreadable_files, watch_folder,
+};
 pub(super) use timekeeping::accept_clock;
 pub(super) use timekeeping::keep_time;

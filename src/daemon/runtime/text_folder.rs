@@ -127,7 +127,7 @@ pub(in crate::daemon) fn readable(
     advice: &str,
 ) -> (Vec<Arc<Source>>, Vec<Finding>) {
     let Folder { sources, mut findings } = folder;
-    if kept.is_empty() && !path.exists() {
+    if kept.is_empty() && is_absent(path) {
         // It is optional.
         return (Vec::new(), Vec::new());
     }
@@ -154,6 +154,11 @@ pub(in crate::daemon) fn readable(
         }
     }
     (sources, findings)
+}
+
+/// Returns true if there is nothing at a path. One that may not be looked at may be there.
+pub(in crate::daemon) fn is_absent(path: &Path) -> bool {
+    path.try_exists().is_ok_and(|is_there| !is_there)
 }
 
 /// Returns the files with errors.
@@ -201,6 +206,19 @@ mod tests {
         let kept = [Source::new("a.yaml", "0"), Source::new("gone.yaml", "x")];
         let (sources, _) = readable(Path::new("/f"), settled, &kept, "advice");
         assert_eq!(files(&sources), ["b.yaml=new", "a.yaml=0", "gone.yaml=x"]);
+    }
+
+    #[test]
+    fn folder_that_may_not_be_looked_at_is_a_finding_and_an_absent_one_is_none() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("file"), "").expect("written");
+        for (path, is_found) in [("absent", false), ("file/below", true)] {
+            let path = folder.path().join(path);
+            let known = &mut KnownFiles::new();
+            let read = crate::config::read_advisories(&path, known, std::time::UNIX_EPOCH);
+            let (sources, findings) = readable(&path, read, &[], "advice");
+            assert_eq!((sources.len(), findings.is_empty()), (0, !is_found), "{findings:?}");
+        }
     }
 
     /// A lost mount leaves an empty folder, perhaps with files of another kind.

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::config::{Folder, KnownFiles, Settings, read_evidence};
-use crate::daemon::runtime::readable;
+use crate::daemon::runtime::{is_absent, readable};
 use crate::lint::{Finding, Source};
 use crate::model::Timestamp;
 use crate::scan::{ScanResult, ScanResults, read_scan};
@@ -83,7 +83,7 @@ pub fn load_scans(settings: &Settings, store: &Store) -> Result<Arc<ScanResults>
 /// Returns the findings in the evidence folder, which may be absent.
 #[must_use]
 pub fn lint_scans(folder: &Path, now: Timestamp) -> Vec<Finding> {
-    if !folder.exists() {
+    if is_absent(folder) {
         return Vec::new();
     }
     let Folder { sources, mut findings } = read(folder);

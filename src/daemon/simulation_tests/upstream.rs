@@ -142,6 +142,7 @@ impl PageSource for Source {
             age: Duration::ZERO,
             epoch: None,
             resync: false,
+            links_to_next: false,
             is_partial: false,
         })
     }

@@ -64,7 +64,9 @@ impl PageSource for Source {
         let epoch = registry.epochs[usize::from(request.cursor.is_some())].clone();
         let (body, date) = (Bytes::from(body), Some(minute(registry.now)));
         let resync = registry.resync && request.updated_since.is_some();
-        Ok(FetchedPage { body, date, age: Duration::ZERO, epoch, resync, is_partial: false })
+        let links_to_next = false;
+        let (age, is_partial) = (Duration::ZERO, false);
+        Ok(FetchedPage { body, date, age, epoch, resync, links_to_next, is_partial })
     }
 
     async fn versions(&self, _: &Name) -> Result<Option<FetchedPage>, FetchFailure> {
