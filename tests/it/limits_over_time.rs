@@ -85,6 +85,63 @@ async fn synced_with(safety_limits: SafetyLimits, count: u64) -> Mirror {
     mirror
 }
 
+/// P27.
+#[tokio::test(flavor = "multi_thread")]
+async fn upstream_that_is_flooded_with_new_names_waits_for_a_person_in_slices_too() {
+    let mirror = synced(300).await;
+    mirror.list(own("b", 90));
+    assert_eq!((mirror.sync().await, mirror.rows()), (Vec::new(), 390));
+    mirror.list(own("c", 20));
+    let found =
+        "110 of 300 names are new within 24 hours, this run included; allowed: 20 %, or 100 names";
+    assert_eq!((mirror.sync().await, mirror.rows()), (vec![found.to_owned()], 390));
+    let flooded = synced(300).await;
+    flooded.list(own("b", 101));
+    let report = flooded.sync_at(true, Timestamp::MIN).await;
+    assert_eq!((report.on_hold.len(), flooded.rows()), (1, 300), "{report:?}");
+}
+
+/// The names of a first sync are counted, since incremental syncs are compared with them.
+#[tokio::test(flavor = "multi_thread")]
+async fn usual_growth_on_the_day_of_the_first_sync_exceeds_no_limit() {
+    let mirror = synced(2_000).await;
+    for (prefix, rows) in [("b", 2_101), ("c", 2_202), ("d", 2_303)] {
+        mirror.list(own(prefix, 101));
+        assert_eq!((mirror.sync().await, mirror.rows()), (Vec::new(), rows));
+    }
+    let empty = synced(0).await;
+    empty.list(own("b", 101));
+    let report = empty.sync_at(true, Timestamp::MIN).await;
+    assert_eq!((report.on_hold, empty.rows()), (Vec::new(), 101), "of nothing there is no share");
+}
+
+/// P41.
+#[tokio::test(flavor = "multi_thread")]
+async fn publisher_with_many_new_names_keeps_back_no_new_name_of_another() {
+    let mirror = synced(300).await;
+    mirror.list(of("com.flood", 101).chain(own("b", 2)));
+    let found = mirror.sync().await;
+    assert!(found[0].starts_with("103 of 300 names are new within 24 hours"), "{found:?}");
+    assert_eq!((mirror.has("com.flood/tool0"), mirror.rows()), (false, 302));
+    mirror.list(own("c", 2));
+    mirror.sync().await;
+    assert_eq!((mirror.has("com.flood/tool0"), mirror.rows()), (false, 304));
+}
+
+/// P46: no publisher makes a namespace that counts as the one of another.
+#[tokio::test(flavor = "multi_thread")]
+async fn new_names_of_a_namespace_with_the_same_short_hash_count_for_it_only() {
+    let limits = SafetyLimits { namespace_growth: 5, ..SafetyLimits::default() };
+    let mirror = synced_with(limits, 10).await;
+    mirror.list(of("com.n35571", 5));
+    assert_eq!(mirror.sync().await, <[&str; 0]>::default());
+    mirror.list(of("com.n48094", 1));
+    assert_eq!((mirror.sync().await, mirror.has("com.n48094/tool0")), (Vec::new(), true));
+    mirror.list(["com.n35571/more".to_owned()]);
+    let found = mirror.sync().await;
+    assert!(found[0].starts_with("6 new names of `com.n35571` within 24 hours"), "{found:?}");
+}
+
 /// An upstream that answers each cursor with its last page again.
 struct Endless(Source);
 

@@ -10,7 +10,7 @@ use super::committer::{Committer, PendingBatch, Target};
 use super::options::{Fetched, Observer, RunOptions, SyncFailure};
 use super::quarantine_room::{FullQuarantine, QuarantineRoom};
 use super::rows::classify_row;
-use super::safety::hold;
+use super::safety::{counted, hold};
 use crate::config::Trust;
 use crate::daemon::runtime::Clock;
 use crate::model::{Entry, Name, Timestamp};
@@ -314,7 +314,7 @@ impl<O: Observer> Ingest<O> {
         self.state.keep_decisions(&stored);
         let RunOptions { safety_limits, upstream, .. } = &self.options;
         let (hold, recent) = if self.is_live {
-            (Hold::default(), self.state.recent.clone())
+            (Hold::default(), counted(&snapshot, &self.options, &self.state, &self.run, now)?)
         } else {
             hold(&snapshot, &self.options, &self.state, &self.run, now)?
         };
