@@ -88,6 +88,10 @@ impl RecentChanges {
         before: NamesBefore,
         changed: impl IntoIterator<Item = (ChangeKind, Name)>,
     ) {
+        // A person may have accepted a clock that is behind the one of earlier runs.
+        for step in &mut self.steps {
+            step.at = step.at.min(now);
+        }
         let [.., (longest, _, _)] = WINDOWS;
         self.steps.retain(|step| now.since(step.at) < longest);
         let before = self.completed(before);
@@ -305,6 +309,14 @@ mod tests {
             (count, start.served)
         });
         assert_eq!(counted, [(1, 40), (0, 40)]);
+    }
+
+    #[test]
+    fn steps_of_a_clock_that_was_ahead_slide_from_the_time_that_a_person_accepted() {
+        let mut recent = RecentChanges::default();
+        recent.add(hour(5_000), ALL, [(ChangeKind::Removed, name(1))]);
+        recent.add(hour(10), ALL, [(ChangeKind::Removed, name(2))]);
+        assert_eq!((count(&recent, 24, 11), count(&recent, 24, 40)), (2, 0));
     }
 
     /// An earlier release remembered hashes of names.

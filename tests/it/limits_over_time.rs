@@ -142,6 +142,19 @@ async fn new_names_of_a_namespace_with_the_same_short_hash_count_for_it_only() {
     assert!(found[0].starts_with("6 new names of `com.n35571` within 24 hours"), "{found:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn windows_slide_after_a_clock_that_was_ahead() {
+    const DAY: i64 = 24 * 60;
+    let mirror = synced(300).await;
+    let (ahead, present) = (1_500 * DAY, 400 * DAY);
+    for (prefix, count, at) in [("b", 60, ahead), ("c", 1, present), ("d", 60, present + 9 * DAY)] {
+        mirror.list(own(prefix, count));
+        let report = mirror.sync_at(true, minute(at)).await;
+        assert_eq!(report.on_hold, <[&str; 0]>::default(), "{prefix}");
+    }
+    assert_eq!(mirror.rows(), 421);
+}
+
 /// An upstream that answers each cursor with its last page again.
 struct Endless(Source);
 
