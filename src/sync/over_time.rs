@@ -49,11 +49,23 @@ impl RunFacts {
         let (removed, rewritten) = (SafetyLimit::Removed, SafetyLimit::Rewritten);
         let shares = [
             of_all(ChangeKind::Removed, removed.clone(), removed_percent, "names went missing"),
+            of_served(
+                ChangeKind::ServedRemoved,
+                removed,
+                removed_percent,
+                "served names went missing",
+            ),
             of_all(
                 ChangeKind::Rewritten,
                 rewritten.clone(),
                 rewritten_percent,
                 "names were rewritten",
+            ),
+            of_served(
+                ChangeKind::ServedRewritten,
+                rewritten,
+                rewritten_percent,
+                "served names were rewritten",
             ),
             of_served(ChangeKind::Deleted, SafetyLimit::Deleted, 0, "names were deleted"),
         ];
@@ -139,6 +151,8 @@ impl RunFacts {
             ChangeKind::Rewritten => self.rewritten.iter().collect(),
             ChangeKind::Deleted => self.deleted.iter().collect(),
             ChangeKind::Added => self.new_names.iter().collect(),
+            ChangeKind::ServedRemoved => self.served_removed.iter().collect(),
+            ChangeKind::ServedRewritten => self.served_rewritten.iter().collect(),
         };
         if names.is_empty() {
             return None;
@@ -150,7 +164,9 @@ impl RunFacts {
             let all = match share.kind {
                 ChangeKind::Removed | ChangeKind::Rewritten => start.weight,
                 ChangeKind::Added => start.all,
-                ChangeKind::Deleted => start.served,
+                ChangeKind::Deleted | ChangeKind::ServedRemoved | ChangeKind::ServedRewritten => {
+                    start.served
+                }
             };
             let (percent, Share { floor, what, .. }) = (share.percent * times, share);
             (changed > *floor && changed * 100 > all * percent).then(|| ExceededLimit {

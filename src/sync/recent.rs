@@ -30,6 +30,10 @@ pub enum ChangeKind {
     Rewritten,
     Deleted,
     Added,
+    /// Went missing while it was served.
+    ServedRemoved,
+    /// Was rewritten while it was served, which a rule may take as a reason to hide it.
+    ServedRewritten,
 }
 
 impl ChangeKind {
@@ -37,7 +41,7 @@ impl ChangeKind {
     const fn cap(self) -> Option<u64> {
         match self {
             Self::Removed | Self::Rewritten => Some(NAMESPACE_CAP),
-            Self::Deleted | Self::Added => None,
+            Self::Deleted | Self::Added | Self::ServedRemoved | Self::ServedRewritten => None,
         }
     }
 }

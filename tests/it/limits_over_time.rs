@@ -197,3 +197,59 @@ async fn upstream_with_a_first_sync_that_never_ends_is_judged_all_the_same() {
     let report = mirror.sync_at(true, Timestamp::MIN).await;
     assert_eq!((report.on_hold, mirror.rows()), (Vec::new(), 501));
 }
+
+const APPROVE_ALL: &str = "
+servers:
+  - {name: com.*/*, approval: {state: approved, reviewed: 2026-03-01, expires: 2099-01-01}}
+";
+
+/// Starts a daemon that syncs only on request, with an upstream that lists names of one namespace.
+async fn serve(names: u64) -> (Upstream, Workplace, Daemon) {
+    let upstream =
+        Upstream::start(of("com.acme", names).map(|name| Row::new(&name, "1.0.0"))).await;
+    let place = Workplace::new(&upstream.url);
+    let sync = "sync = {interval = \"1h\", page_size = 100}";
+    let limits = "[safety_limits]\nfrozen_after = \"366d\"\nmissing_syncs = 1";
+    place.upstream(&upstream.url, &format!("{sync}\n{limits}"));
+    place.overlay("policy.yaml", APPROVE_ALL);
+    let daemon = place.start().await;
+    daemon.synced().await;
+    daemon.serves(usize::try_from(names).expect("few")).await;
+    (upstream, place, daemon)
+}
+
+fn sync(place: &Workplace, more: &[&str]) -> String {
+    let run = place.json(&[&["sync", "--json"], more].concat());
+    run["runs"][0]["onHold"][0].as_str().unwrap_or_default().to_owned()
+}
+
+/// P27: no publisher has many namespaces in an internal registry.
+#[tokio::test(flavor = "multi_thread")]
+async fn served_names_of_one_namespace_do_not_go_missing_in_slices() {
+    let (upstream, place, daemon) = serve(40).await;
+    let vanish = |slice: std::ops::Range<u64>| {
+        slice.for_each(|index| upstream.vanish(&format!("com.acme/tool{index}"), "1.0.0"));
+    };
+    vanish(0..5);
+    assert_eq!(sync(&place, &["--full"]), "");
+    daemon.serves(35).await;
+    vanish(5..9);
+    let found = "9 of 40 served names went missing within 24 hours, this run included; allowed: 20 %, or 4 names";
+    assert_eq!(sync(&place, &["--full"]), found);
+    assert_eq!(sync(&place, &["--full"]), found, "again");
+    daemon.serves(35).await;
+}
+
+/// P27.
+#[tokio::test(flavor = "multi_thread")]
+async fn served_names_of_one_namespace_are_not_rewritten_at_once() {
+    let (upstream, place, daemon) = serve(40).await;
+    for name in of("com.acme", 9) {
+        upstream.put(Row::new(&name, "1.0.0").described("Other").published(&now()));
+    }
+    let found = sync(&place, &[]);
+    assert!(found.starts_with("9 of 40 served names were rewritten within 24 hours"), "{found}");
+    daemon.serves(40).await;
+    let drift = place.json(&["alerts", "--kind", "drift", "--json"]);
+    assert_eq!(drift.as_array().map(Vec::len), Some(0), "{drift}");
+}

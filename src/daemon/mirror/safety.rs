@@ -88,14 +88,18 @@ pub(super) fn hold(
         let Some((kind, name)) = planned.kind().zip(Name::parse(&planned.name).ok()) else {
             continue;
         };
+        if kind == ChangeKind::Rewritten && facts.served_rewritten.contains(&name) {
+            changed.push((ChangeKind::ServedRewritten, name.clone()));
+        }
         // The rest of a first sync is no growth.
         if !(is_first && kind == ChangeKind::Added) {
             changed.push((kind, name));
         }
     }
     if !absences {
-        let removed = facts.removed.iter().map(|name| (ChangeKind::Removed, name.clone()));
-        changed.extend(removed);
+        let served = facts.served_removed.iter().map(|name| (ChangeKind::ServedRemoved, name));
+        let removed = facts.removed.iter().map(|name| (ChangeKind::Removed, name));
+        changed.extend(removed.chain(served).map(|(kind, name)| (kind, name.clone())));
     }
     if is_first {
         // Its names are those that later runs are compared with.
@@ -276,7 +280,12 @@ fn facts(
                 *facts.added.entry(name.clone()).or_default() += 1;
                 facts.new_names.insert(name);
             }
-            What::Rewrite => facts.rewritten.add(&name),
+            What::Rewrite => {
+                facts.rewritten.add(&name);
+                if is_shown(snapshot, options, &planned.name, &planned.version)? {
+                    facts.served_rewritten.insert(name);
+                }
+            }
             What::DeleteServed => {
                 facts.deleted.insert(name);
             }
@@ -287,7 +296,8 @@ fn facts(
     if facts.complete || !facts.rewritten.is_empty() || !facts.new_names.is_empty() {
         count_names(snapshot, options, run, &mut facts)?;
     }
-    if !facts.deleted.is_empty() {
+    let RunFacts { deleted, served_removed, served_rewritten, .. } = &facts;
+    if [deleted, served_removed, served_rewritten].iter().any(|names| !names.is_empty()) {
         facts.served = snapshot.count_names_shown(&options.views, &options.upstream)?;
     }
     Ok(facts)
@@ -323,6 +333,9 @@ fn count_names(
             let before = snapshot.absence(&head)?;
             if Absence::again(before, safety_limits, run.begun).is_hidden() {
                 facts.removed.add(&head.name);
+                if is_shown(snapshot, options, name, version)? {
+                    facts.served_removed.insert(head.name.clone());
+                }
             }
         }
     }

@@ -16,8 +16,8 @@ use crate::store::tables::{Bytes, DISCARDED, HOLD_HISTORY, ON_HOLD, Row, Word};
 use crate::store::usage::{Counted, Growth, put_state, state_of};
 use crate::store::{Snapshot, Store, StoreError};
 use crate::sync::{
-    ChangeKind, ChangeOnHold, ChangeSet, DecisionRecord, DecisionRequest, Effect, HoldDecision,
-    HoldHistory, NotDecided, SafetyLimit, SafetyLimits, shown,
+    ChangeOnHold, ChangeSet, DecisionRecord, DecisionRequest, Effect, HoldDecision, HoldHistory,
+    NotDecided, SafetyLimit, SafetyLimits, shown,
 };
 
 impl Store {
@@ -95,12 +95,7 @@ impl Store {
                 ..set
             });
             // A person looked at what came: the limits over time begin again.
-            state.recent.clear([
-                ChangeKind::Removed,
-                ChangeKind::Rewritten,
-                ChangeKind::Deleted,
-                ChangeKind::Added,
-            ]);
+            state.recent.clear(SafetyLimit::Shrink.kinds().iter().copied());
             mark_names(transaction, &touched)?;
             put_state(transaction, upstream, &state, &growth)?;
             Ok(Ok(touched))
