@@ -253,3 +253,49 @@ async fn served_names_of_one_namespace_are_not_rewritten_at_once() {
     let drift = place.json(&["alerts", "--kind", "drift", "--json"]);
     assert_eq!(drift.as_array().map(Vec::len), Some(0), "{drift}");
 }
+
+/// P6: a person who refuses deletions does not let the next of them through.
+#[tokio::test(flavor = "multi_thread")]
+async fn discard_lets_no_other_portion_of_the_same_deletions_through_and_release_begins_again() {
+    let (upstream, place, daemon) = serve(20).await;
+    // Each time in other words, so that it is not what was discarded before.
+    let delete = |round: u32| {
+        for name in of("com.acme", 20) {
+            let row = Row::new(&name, "1.0.0").described(&format!("Withdrawn {round} times"));
+            upstream.put(row.status("deleted", &now()));
+        }
+    };
+    let decide = |decision: &str| {
+        let set: Value = place.json(&["sync", "--show", "official", "--json"]);
+        let text = |member: &str| set[member].as_str().expect("a text").to_owned();
+        let (flag, named) = (format!("--{decision}"), format!("official@{}", text("id")));
+        let shown = text("shown");
+        let said = ["--seen", &shown, "--by", "me", "--reason", "seen"];
+        let decided = place.run(&[&["sync", &flag, &named], said.as_slice()].concat());
+        assert_eq!(decided.status.code(), Some(0), "{decided:?}");
+    };
+    delete(1);
+    assert!(sync(&place, &[]).starts_with("20 of 20 served names would be deleted"));
+    daemon.serves(16).await;
+    for round in 2..4 {
+        decide("discard");
+        delete(round);
+        let found = sync(&place, &[]);
+        assert!(found.starts_with("16 of 16 served names would be deleted"), "{found}");
+        daemon.serves(16).await;
+    }
+    decide("release");
+    daemon.serves(0).await;
+    for index in 0..5 {
+        upstream.put(Row::new(&format!("com.b{index}/tool"), "1.0.0").published(&now()));
+    }
+    sync(&place, &[]);
+    place.review_again("policy.yaml", "com.b0/tool").await;
+    daemon.serves(5).await;
+    for index in 0..2 {
+        let row = Row::new(&format!("com.b{index}/tool"), "1.0.0");
+        upstream.put(row.status("deleted", &now()));
+    }
+    assert_eq!(sync(&place, &[]), "", "the release began the day again");
+    daemon.serves(3).await;
+}
