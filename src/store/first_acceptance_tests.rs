@@ -220,7 +220,7 @@ fn upstream_under_another_url_gives_old_dates_no_weight() {
     let mirror = Mirror::new(&[row("1", "x", "active")]);
     let state = mirror.0.snapshot().expect("a snapshot").upstream("official").expect("a state");
     let moved = state.of_source("https://one.example/").of_source("https://two.example/");
-    assert!(moved.accepts_batches(), "it is read as for the first time");
+    assert!(moved.accepts_batches(at(AFTER), true), "it is read as for the first time");
     mirror.0.discard_staged("official", &moved, at(AFTER)).expect("stored");
     mirror.commit(Destination::Live, &[row("1", "x", "active"), row("2", "x", "active")], AFTER);
     assert_eq!(mirror.served(), ["1"]);

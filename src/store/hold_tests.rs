@@ -6,7 +6,8 @@ use super::tests::{NOW, entry};
 use super::*;
 use crate::model::{Actor, Digest, Name, Timestamp};
 use crate::sync::{
-    DecisionRequest, HoldDecision, Row, SafetyLimits, UpstreamState, short_id, shown,
+    ChangeKind, DecisionRequest, ExceededLimit, HoldDecision, NamesBefore, Row, SafetyLimit,
+    SafetyLimits, UpstreamState, short_id, shown,
 };
 
 /// Stages rows, and accepts the run with all of them on hold.
@@ -15,6 +16,25 @@ fn hold_rows(store: &Store, rows: &[Row]) {
     let batch = Batch { state: Some(&state), ..Batch::of("up", rows, Destination::Staged, NOW) };
     store.commit(&batch).expect("staged");
     accept(store, rows, &state, BTreeSet::new());
+}
+
+/// Stages rows and accepts them on hold, since they exceed the limit of deletions.
+fn hold_beyond_the_limit(store: &Store, rows: &[Row], state: &UpstreamState) {
+    let batch = Batch { state: Some(state), ..Batch::of("up", rows, Destination::Staged, NOW) };
+    store.commit(&batch).expect("staged");
+    let (found, allowed) = (String::new(), String::new());
+    let exceeded = vec![ExceededLimit { limit: SafetyLimit::Deleted, found, allowed }];
+    let acceptance = Acceptance {
+        upstream: "up",
+        state,
+        complete: false,
+        safety_limits: &SafetyLimits::default(),
+        hold: &Hold { rows: rows.iter().map(Row::key).collect(), exceeded, ..Hold::default() },
+        whole: state,
+        backdated_before: None,
+        now: NOW,
+    };
+    store.accept(&acceptance).expect("accepted");
 }
 
 /// Accepts the staged rows, on hold, as they were judged while these changes waited.
@@ -72,6 +92,26 @@ fn released_name_leaves_the_others_on_hold() {
     let changes = store.snapshot().expect("a snapshot").changes_on_hold("up").expect("changes");
     let on_hold = on_hold.expect("a set");
     assert_eq!((on_hold.rows, on_hold.shown), (1, shown("up", &changes)));
+}
+
+#[test]
+fn only_the_release_of_a_whole_set_begins_the_windows_of_its_kinds_again() {
+    let gone = Name::parse("a.b/gone").expect("a name");
+    let before = NamesBefore { all: 9, weight: 9, served: 9 };
+    let mut state = UpstreamState::default();
+    state.recent.add(NOW, before, [(ChangeKind::Deleted, gone)]);
+    let mut cleared = state.clone();
+    cleared.recent.clear([ChangeKind::Deleted]);
+    for (first, begins_again) in [(HoldDecision::Release, true), (HoldDecision::Discard, false)] {
+        let store = Store::ephemeral(NOW).expect("a store");
+        let recent = || store.snapshot().and_then(|now| now.upstream("up")).expect("read").recent;
+        hold_beyond_the_limit(&store, &rows(), &state);
+        decide(&store, first, Some("a.b/c"));
+        assert_eq!(recent(), state.recent, "a part of the set waits");
+        decide(&store, HoldDecision::Release, None);
+        assert_eq!(recent() == cleared.recent, begins_again, "{first:?}");
+        assert_eq!(recent() == state.recent, !begins_again, "{first:?}");
+    }
 }
 
 #[test]

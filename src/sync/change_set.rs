@@ -177,6 +177,15 @@ impl HoldHistory {
         self.decisions.drain(..forgotten);
     }
 
+    /// Returns true if no person discarded anything since then.
+    #[must_use]
+    pub fn has_released_all(&self, since: Timestamp) -> bool {
+        let is_refusal = |decided: &DecisionRecord| {
+            decided.decision == HoldDecision::Discard && decided.at >= since
+        };
+        !self.decisions.iter().any(is_refusal)
+    }
+
     /// Returns the changes that a request covers: the whole set, or those to one name. The digest that was seen must be
     /// that of the set as it is, or that of the changes to the name.
     ///

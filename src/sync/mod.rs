@@ -46,6 +46,6 @@ pub use recent::{ChangeKind, NamesBefore, RecentChanges};
 pub use refused::Refused;
 pub use rewrite::{Arrival, FirstAcceptance, Placement, Rewrite, deleted, place, rewrite};
 pub use room::{DiskLimits, MAX_QUARANTINED, MAX_UPSTREAM_SIZE, OutOfRoom};
-pub use run::{Failure, RunReport, SyncKind, SyncRun, UpstreamState};
+pub use run::{Failure, LONGEST_FIRST_SYNC, RunReport, SyncKind, SyncRun, UpstreamState};
 pub use safety_limits::{ExceededLimit, Names, RunFacts, SafetyLimit, SafetyLimits, judge};
 pub use source::{FetchFailure, FetchedPage, PageRequest, PageSource};

@@ -1,15 +1,16 @@
 //! The names that recent runs changed, so that many small runs cannot do what one large run may not.
 //!
-//! Each accepted run adds its names, as short hashes; runs of one hour share a step. A window counts distinct names, and of
-//! one namespace no more than one run may, against the names at its start. After a decision about what is on hold it begins
-//! again.
+//! Each accepted run adds its names; runs of one hour share a step. A window counts distinct names, and of one namespace no
+//! more than one run may, against the names at its start. When a person releases what is on hold it begins again.
+//! Names are compared whole: a short hash would let a publisher add names that count as those of another namespace.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Digest, Name, Timestamp};
+use crate::model::{Name, Timestamp};
 
 const HOUR: Duration = Duration::from_hours(1);
 /// Maximum names of one namespace that count.
@@ -18,14 +19,31 @@ pub(super) const NAMESPACE_CAP: u64 = 10;
 pub(super) const WINDOWS: [(Duration, u64, &str); 2] =
     [(Duration::from_hours(24), 1, "24 hours"), (Duration::from_hours(7 * 24), 2, "7 days")];
 
+/// Maximum names of one kind that are remembered: the state of an upstream is read often.
+const MAX_NAMES: usize = 50_000;
+
 /// The kinds of changes that windows count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum ChangeKind {
     Removed,
     Rewritten,
     Deleted,
     Added,
+    /// Went missing while it was served.
+    ServedRemoved,
+    /// Was rewritten while it was served, which a rule may take as a reason to hide it.
+    ServedRewritten,
+}
+
+impl ChangeKind {
+    /// Returns the names of one namespace that count, if that is the same for all upstreams.
+    const fn cap(self) -> Option<u64> {
+        match self {
+            Self::Removed | Self::Rewritten => Some(NAMESPACE_CAP),
+            Self::Deleted | Self::Added | Self::ServedRemoved | Self::ServedRewritten => None,
+        }
+    }
 }
 
 /// The changes of the runs of the last seven days.
@@ -39,7 +57,7 @@ pub struct RecentChanges {
     /// The same, with no more of a namespace than count.
     #[serde(default)]
     weight: u64,
-    /// The number of decisions that began it again.
+    /// The number of releases that began it again.
     #[serde(default)]
     decisions: u64,
 }
@@ -52,7 +70,9 @@ struct Step {
     #[serde(default)]
     weight: u64,
     served: u64,
-    changed: BTreeMap<ChangeKind, BTreeSet<u64>>,
+    /// The changed names; an earlier release had hashes of them under another name.
+    #[serde(default)]
+    by_kind: BTreeMap<ChangeKind, BTreeSet<Name>>,
 }
 
 /// The number of names before a run; 0 if it did not count them.
@@ -72,32 +92,39 @@ impl RecentChanges {
         before: NamesBefore,
         changed: impl IntoIterator<Item = (ChangeKind, Name)>,
     ) {
+        // A person may have accepted a clock that is behind the one of earlier runs.
+        for step in &mut self.steps {
+            step.at = step.at.min(now);
+        }
         let [.., (longest, _, _)] = WINDOWS;
         self.steps.retain(|step| now.since(step.at) < longest);
         let before = self.completed(before);
         (self.names, self.weight) = (before.all, before.weight);
-        let mut by_kind: BTreeMap<ChangeKind, BTreeSet<u64>> = BTreeMap::new();
-        for (kind, name) in changed {
-            by_kind.entry(kind).or_default().insert(short(&name));
-        }
-        if by_kind.is_empty() {
+        let mut changed = changed.into_iter().peekable();
+        if changed.peek().is_none() {
             return;
         }
-        if let Some(step) = self.steps.last_mut().filter(|step| now.since(step.at) < HOUR) {
-            for (kind, names) in by_kind {
-                step.changed.entry(kind).or_default().extend(names);
+        let mut kept: BTreeMap<ChangeKind, usize> = BTreeMap::new();
+        for (kind, names) in self.steps.iter().flat_map(|step| &step.by_kind) {
+            *kept.entry(*kind).or_default() += names.len();
+        }
+        if self.steps.last().is_none_or(|step| now.since(step.at) >= HOUR) {
+            self.steps.push(Step::begin(now, before));
+        }
+        let Some(step) = self.steps.last_mut() else { return };
+        // Earlier runs of the step may have needed no number of what is served.
+        step.served = if step.served == 0 { before.served } else { step.served };
+        for (kind, name) in changed {
+            let kept = kept.entry(kind).or_default();
+            if *kept < MAX_NAMES {
+                *kept += usize::from(step.add(kind, name));
             }
-            // Earlier runs of the step may have needed no number of what is served.
-            step.served = if step.served == 0 { before.served } else { step.served };
-        } else {
-            let NamesBefore { all, weight, served } = before;
-            self.steps.push(Step { at: now, names: all, weight, served, changed: by_kind });
         }
     }
 
     /// Returns the changed names in a window that ends with these, and the names at its start.
     pub(super) fn count<'n>(
-        &self,
+        &'n self,
         (kind, cap): (ChangeKind, u64),
         window: Duration,
         now: Timestamp,
@@ -120,18 +147,18 @@ impl RecentChanges {
 
     /// Returns the same names for each namespace.
     pub(super) fn by_namespace<'n>(
-        &self,
+        &'n self,
         kind: ChangeKind,
         window: Duration,
         now: Timestamp,
         names: impl Iterator<Item = &'n Name>,
-    ) -> BTreeMap<u64, u64> {
+    ) -> BTreeMap<&'n str, u64> {
         let within = self.within(window, now);
-        let earlier = within.filter_map(|step| step.changed.get(&kind)).flatten().copied();
-        let all: BTreeSet<u64> = earlier.chain(names.map(short)).collect();
-        let mut by_namespace: BTreeMap<u64, u64> = BTreeMap::new();
+        let earlier = within.filter_map(|step| step.by_kind.get(&kind)).flatten();
+        let all: BTreeSet<&Name> = earlier.chain(names).collect();
+        let mut by_namespace: BTreeMap<&str, u64> = BTreeMap::new();
         for name in all {
-            *by_namespace.entry(name >> 32).or_default() += 1;
+            *by_namespace.entry(name.namespace()).or_default() += 1;
         }
         by_namespace
     }
@@ -147,9 +174,18 @@ impl RecentChanges {
         NamesBefore { all: known(all, self.names), weight: known(weight, self.weight), served }
     }
 
-    /// Begins again after a person decided about what is on hold.
-    pub fn clear(&mut self) {
-        self.steps.clear();
+    /// Begins again for these kinds, after a person released what was on hold of them.
+    pub fn clear(&mut self, kinds: impl IntoIterator<Item = ChangeKind>) {
+        for kind in kinds {
+            for step in &mut self.steps {
+                step.by_kind.remove(&kind);
+            }
+        }
+        self.steps.retain(|step| !step.by_kind.is_empty());
+        for step in &mut self.steps {
+            // What was released changed these numbers.
+            (step.names, step.weight, step.served) = (0, 0, 0);
+        }
         self.decisions += 1;
     }
 
@@ -161,19 +197,20 @@ impl RecentChanges {
     }
 }
 
-/// Returns a hash of a name, its upper half that of the namespace. Two names may share it, which counts one less.
-fn short(name: &Name) -> u64 {
-    short_namespace(name.namespace()) << 32 | half(name.as_str())
-}
+impl Step {
+    fn begin(at: Timestamp, NamesBefore { all, weight, served }: NamesBefore) -> Self {
+        Self { at, names: all, weight, served, by_kind: BTreeMap::new() }
+    }
 
-/// Returns the hash of a namespace, as names are counted for it.
-pub(super) fn short_namespace(namespace: &str) -> u64 {
-    half(namespace)
-}
-
-fn half(text: &str) -> u64 {
-    let digest = Digest::of(text.as_bytes());
-    u64::from(digest.as_bytes().first_chunk().copied().map_or(0, u32::from_le_bytes))
+    /// Adds a name, unless enough of its namespace is known; returns true if it is added.
+    fn add(&mut self, kind: ChangeKind, name: Name) -> bool {
+        let names = self.by_kind.entry(kind).or_default();
+        let own = format!("{}/", name.namespace());
+        let from = (Bound::Included(own.as_str()), Bound::Unbounded);
+        let known = names.range::<str, _>(from);
+        let known = known.take_while(|known| known.as_str().starts_with(&own));
+        kind.cap().is_none_or(|cap| (known.count() as u64) < cap) && names.insert(name)
+    }
 }
 
 #[cfg(test)]
@@ -251,11 +288,56 @@ mod tests {
     }
 
     #[test]
+    fn remembered_names_are_limited_for_each_kind_and_namespace() {
+        let mut recent = RecentChanges::default();
+        let many = (0..60_000).map(|index| (ChangeKind::Added, name(index)));
+        let one = |leaf| Name::parse(&format!("a.b/l{leaf}")).expect("a name");
+        let removed = (0..50).map(|leaf| (ChangeKind::Removed, one(leaf)));
+        let deleted = (0..50).map(|leaf| (ChangeKind::Deleted, one(leaf)));
+        recent.add(hour(1), ALL, many.chain(removed).chain(deleted));
+        let kept = |kind| recent.steps[0].by_kind[&kind].len();
+        let kinds = [ChangeKind::Added, ChangeKind::Removed, ChangeKind::Deleted];
+        assert_eq!(kinds.map(kept), [MAX_NAMES, 10, 50]);
+    }
+
+    /// A person released the deletions, and after them less is served.
+    #[test]
+    fn released_kind_begins_again_and_the_others_go_on() {
+        let mut recent = RecentChanges::default();
+        let kinds = [ChangeKind::Removed, ChangeKind::Deleted];
+        recent.add(hour(1), ALL, kinds.map(|kind| (kind, name(1))));
+        recent.clear([ChangeKind::Deleted]);
+        let now = NamesBefore { served: 40, ..ALL };
+        let counted = kinds.map(|kind| {
+            let (count, start) = recent.count((kind, 9), HOUR, hour(1), now, [].iter());
+            (count, start.served)
+        });
+        assert_eq!(counted, [(1, 40), (0, 40)]);
+    }
+
+    #[test]
+    fn steps_of_a_clock_that_was_ahead_slide_from_the_time_that_a_person_accepted() {
+        let mut recent = RecentChanges::default();
+        recent.add(hour(5_000), ALL, [(ChangeKind::Removed, name(1))]);
+        recent.add(hour(10), ALL, [(ChangeKind::Removed, name(2))]);
+        assert_eq!((count(&recent, 24, 11), count(&recent, 24, 40)), (2, 0));
+    }
+
+    /// An earlier release remembered hashes of names.
+    #[test]
+    fn state_of_an_earlier_release_is_read_and_begins_again() {
+        let text = r#"{"steps":[{"at":"1970-01-01T00:00:00Z","names":9,"weight":8,"served":7,
+            "changed":{"removed":[1,2]}}],"names":9,"weight":8,"decisions":1}"#;
+        let recent: RecentChanges = serde_json::from_str(text).expect("read");
+        assert_eq!((count(&recent, 24, 1), recent.names, recent.decisions), (0, 9, 1));
+    }
+
+    #[test]
     fn decision_during_a_run_stays() {
         let mut run = RecentChanges::default();
         run.add(hour(1), ALL, [(ChangeKind::Removed, name(1))]);
         let mut stored = run.clone();
-        stored.clear();
+        stored.clear([ChangeKind::Removed]);
         run.add(hour(2), ALL, [(ChangeKind::Removed, name(2))]);
         run.keep_decisions(&stored);
         assert_eq!(count(&run, 24, 2), 0);

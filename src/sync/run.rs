@@ -12,11 +12,13 @@ use super::{ChangeSet, Epoch, EpochState, Tally};
 use crate::model::{FailureClass, Status, Timestamp};
 
 /// The rest of a first sync counts by its own dates for this long.
-const LONGEST_FIRST_SYNC: Duration = Duration::from_hours(24);
+const OWN_DATES_COUNT_FOR: Duration = Duration::from_hours(24);
 /// The age at which an interrupted run begins again.
 const LONGEST_RUN: Duration = Duration::from_hours(24);
 /// The failures in a row at one cursor after which a run begins again.
 const MOST_FAILURES: u32 = 3;
+/// A first sync takes minutes; this long after its first attempt nothing waits for its end, and its runs are judged.
+pub const LONGEST_FIRST_SYNC: Duration = Duration::from_hours(3);
 
 /// The stored state of an upstream between sync runs, and of a run between batches.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -275,18 +277,21 @@ impl UpstreamState {
         remember(&mut self.backdated, found, now);
     }
 
-    /// Returns true if rows are accepted batch by batch, and not staged until the run has ended: in the first full sync,
-    /// whatever it left out.
+    /// Returns true if the rows of a run that begins now are accepted batch by batch, and not staged until it has ended: in
+    /// the first full sync, whatever it left out. One that failed after rows of it were stored, or that never ends, does
+    /// not keep the safety limits off.
     #[must_use]
-    pub const fn accepts_batches(&self) -> bool {
-        self.last_full_sync.is_none() && self.last_full_run.is_none()
+    pub fn accepts_batches(&self, now: Timestamp, has_rows: bool) -> bool {
+        let is_late = self.first_attempt.is_some_and(|at| now.since(at) >= LONGEST_FIRST_SYNC);
+        let goes_on = !has_rows || !(is_late || self.last_failure.is_some());
+        self.last_full_sync.is_none() && self.last_full_run.is_none() && goes_on
     }
 
     /// Returns true if content that comes now counts by the date that it states. What a first sync left out does so for a
     /// day: after that nothing tells it from what was published meanwhile.
     #[must_use]
     pub fn is_in_first_sync(&self, now: Timestamp) -> bool {
-        let is_recent = |ended: Timestamp| now.since(ended) < LONGEST_FIRST_SYNC;
+        let is_recent = |ended: Timestamp| now.since(ended) < OWN_DATES_COUNT_FOR;
         self.first_full_sync.is_none() && self.first_full_run.is_none_or(is_recent)
     }
 
@@ -433,7 +438,9 @@ mod tests {
         let whole = accepted(SyncKind::Full, Some("2026-06-01T00:00:00Z"), &new);
         let state = new.without_content(whole, Some(limit("2026-06-01T00:30:00Z")));
         assert_eq!((state.first_full_sync, state.last_full_sync), (None, None));
-        assert!(!state.accepts_batches() && !state.is_synchronised());
+        assert!(
+            !state.accepts_batches(at("2026-06-01T01:00:00Z"), true) && !state.is_synchronised()
+        );
         let ended = state.first_full_run.expect("a first run");
         assert!(state.is_in_first_sync(ended.plus(Duration::from_hours(23))));
         assert!(!state.is_in_first_sync(ended.plus(Duration::from_hours(24))), "dates are claims");
@@ -445,6 +452,20 @@ mod tests {
         assert_eq!(later.out_of_room, state.out_of_room, "it does not bring what was left out");
         let whole = accepted(SyncKind::Full, Some("2026-06-02T00:00:00Z"), &later);
         assert!(whole.is_synchronised() && whole.first_full_sync.is_some());
+    }
+
+    #[test]
+    fn first_sync_that_fails_or_never_ends_is_judged_once_it_stored_rows() {
+        let begun = UpstreamState {
+            first_attempt: Some(at("2026-06-01T00:00:00Z")),
+            ..UpstreamState::default()
+        };
+        let failure =
+            Failure { at: Timestamp::MIN, class: FailureClass::Pagination, reason: "x".into() };
+        let failed = UpstreamState { last_failure: Some(failure), ..begun.clone() };
+        let (soon, late) = (at("2026-06-01T02:59:00Z"), at("2026-06-01T03:00:00Z"));
+        assert!(begun.accepts_batches(soon, true) && failed.accepts_batches(late, false));
+        assert!(!begun.accepts_batches(late, true) && !failed.accepts_batches(soon, true));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::recent::{NAMESPACE_CAP, NamesBefore, RecentChanges};
+use super::recent::{ChangeKind, NAMESPACE_CAP, NamesBefore, RecentChanges};
 use crate::model::{Name, Timestamp};
 
 /// The bounds, with the reason for each default.
@@ -97,6 +97,10 @@ pub struct RunFacts {
     pub served: u64,
     /// Those of them with a served version that the upstream would delete, but for deletions that are on hold already.
     pub deleted: BTreeSet<Name>,
+    /// The served names of which a served version would be hidden as missing.
+    pub served_removed: BTreeSet<Name>,
+    /// The served names of which a served version would be rewritten; a rule may hide them for it.
+    pub served_rewritten: BTreeSet<Name>,
     /// New versions by name.
     pub added: BTreeMap<Name, u64>,
     /// Those names that had no version.
@@ -165,6 +169,21 @@ impl SafetyLimit {
     #[must_use]
     pub const fn holds_all(&self) -> bool {
         matches!(self, Self::Shrink | Self::Rewind)
+    }
+
+    /// Returns the kinds of changes over time that begin again when a person releases what it kept back.
+    #[must_use]
+    pub const fn kinds(&self) -> &'static [ChangeKind] {
+        use ChangeKind::{Added, Deleted, Removed, Rewritten, ServedRemoved, ServedRewritten};
+        match self {
+            Self::Removed => &[Removed, ServedRemoved],
+            Self::Rewritten => &[Rewritten, ServedRewritten],
+            Self::Deleted => &[Deleted],
+            Self::Growth | Self::NameGrowth(_) | Self::NamespaceGrowth(_) => &[Added],
+            Self::Shrink | Self::Rewind => {
+                &[Removed, ServedRemoved, Rewritten, ServedRewritten, Deleted, Added]
+            }
+        }
     }
 
     /// Returns true if it limits what is new.
@@ -245,6 +264,8 @@ impl RunFacts {
             rewritten: Names::default(),
             served: 0,
             deleted: BTreeSet::new(),
+            served_removed: BTreeSet::new(),
+            served_rewritten: BTreeSet::new(),
             added: BTreeMap::new(),
             new_names: BTreeSet::new(),
             recent,
@@ -383,6 +404,8 @@ mod tests {
     #[case::added(ChangeKind::Added, 90, Some((2, "270 of 1000 names are new within 24 hours, this run included; allowed: 20 %, or 100 names")))]
     #[case::few(ChangeKind::Removed, 2, None)]
     #[case::deleted_of_one_namespace(ChangeKind::Deleted, -8, Some((2, "24 of 100 names were deleted within 24 hours, this run included; allowed: 20 %, or 4 names")))]
+    #[case::served_of_one_namespace_removed(ChangeKind::ServedRemoved, -8, Some((2, "24 of 100 served names went missing within 24 hours, this run included; allowed: 20 %, or 4 names")))]
+    #[case::served_of_one_namespace_rewritten(ChangeKind::ServedRewritten, -8, Some((2, "24 of 100 served names were rewritten within 24 hours, this run included; allowed: 20 %, or 4 names")))]
     #[case::added_to_one_namespace(ChangeKind::Added, -90, Some((2, "270 of 1000 names are new within 24 hours, this run included; allowed: 20 %, or 100 names")))]
     #[case::many_added_to_one_namespace(ChangeKind::Added, -1_500, Some((1, "3000 new names of `one.x` within 24 hours, this run included; allowed: 2000")))]
     fn many_small_runs_exceed_the_limit_of_a_day_together(
@@ -409,6 +432,8 @@ mod tests {
                 ChangeKind::Rewritten => changed.iter().for_each(|name| facts.rewritten.add(name)),
                 ChangeKind::Deleted => facts.deleted.extend(changed.clone()),
                 ChangeKind::Added => facts.new_names.extend(changed.clone()),
+                ChangeKind::ServedRemoved => facts.served_removed.extend(changed.clone()),
+                ChangeKind::ServedRewritten => facts.served_rewritten.extend(changed.clone()),
             }
             if let Some(exceeded) = judge(&facts, &SafetyLimits::default()).first() {
                 found = Some((run, exceeded.to_string()));

@@ -222,14 +222,19 @@ async fn deletions_beyond_the_limit_are_on_hold_by_name_and_delay_no_others() {
     assert_eq!(names(&set), on_hold[1..]);
     let discarded = decide(&place, "discard", &set, &[]);
     assert_eq!(discarded.status.code(), Some(0), "{}", text(&discarded.stderr));
-    // A decision begins the day again.
+    // What was refused gives no other deletion room, and a release does.
     delete("com.n021/tool", "1.0.0");
     place.json(&["sync", "--json"]);
-    daemon.serves(23).await;
+    daemon.serves(24).await;
+    let released = decide(&place, "release", &listed(&place), &[]);
+    assert_eq!(released.status.code(), Some(0), "{}", text(&released.stderr));
+    delete("com.n022/tool", "1.0.0");
+    place.json(&["sync", "--json"]);
+    daemon.serves(22).await;
     upstream.set_date("Fri, 01 Jan 2100 00:00:00 GMT");
     full_sync(&place);
     place.json(&["sync", "--json"]);
-    daemon.serves(23).await;
+    daemon.serves(22).await;
     let official = &place.json(&["status", "--json"])["upstreams"][0];
     assert_eq!(official["onHold"], Value::Null, "discarded changes are not put on hold again");
     let watermark = &official["watermark"];

@@ -35,6 +35,7 @@ mod hidden_entries;
 mod image_attestations;
 mod kills;
 mod later_versions;
+mod limits_over_time;
 mod listener;
 mod lookalike_quality;
 mod lookalikes;

@@ -207,7 +207,7 @@ pub(in crate::config) const SAFETY_LIMITS: Table = Table {
         Field::new(
             "deleted_percent",
             "integer",
-            "The share of served entries that the upstream may delete at once.",
+            "The share of served names that the upstream may delete at once, or let go missing, or rewrite.",
         )
         .unit("percent")
         .default("20")

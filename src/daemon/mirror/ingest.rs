@@ -10,7 +10,7 @@ use super::committer::{Committer, PendingBatch, Target};
 use super::options::{Fetched, Observer, RunOptions, SyncFailure};
 use super::quarantine_room::{FullQuarantine, QuarantineRoom};
 use super::rows::classify_row;
-use super::safety::hold;
+use super::safety::{counted, hold};
 use crate::config::Trust;
 use crate::daemon::runtime::Clock;
 use crate::model::{Entry, Name, RoomLimit, Timestamp};
@@ -41,6 +41,8 @@ pub(super) struct Ingest<O> {
     /// True if nothing was stored at the start of the sync run: the first sync of an upstream need not
     /// ask the store for the size of each of its names.
     begun_empty: bool,
+    /// True if batches are accepted as they come, and the sync run is not judged.
+    is_live: bool,
     /// The rows that a full sync saw since the last commit, by name and version.
     seen: Vec<(String, String)>,
     /// The rows to commit next, by name and version: the last one in a sync run counts.
@@ -85,6 +87,7 @@ impl<O: Observer> Ingest<O> {
             run: Some(run.clone()),
             ..stored
         };
+        let is_live = state.accepts_batches(now, !begun_empty);
         if !resumed && !options.dry_run {
             store.discard_staged(&options.upstream, &state, now)?;
         }
@@ -98,6 +101,7 @@ impl<O: Observer> Ingest<O> {
             quarantine,
             sizes: BTreeMap::new(),
             begun_empty,
+            is_live,
             batch: BTreeMap::new(),
             observer,
         })
@@ -143,12 +147,11 @@ impl<O: Observer> Ingest<O> {
     }
 
     fn target(&self) -> Target<O> {
-        let live = self.state.accepts_batches();
         Target {
             store: Arc::clone(&self.store),
             clock: Arc::clone(&self.clock),
             upstream: self.options.upstream.clone(),
-            destination: if live { Destination::Live } else { Destination::Staged },
+            destination: if self.is_live { Destination::Live } else { Destination::Staged },
             max_size: self.options.max_size,
             observer: Arc::clone(&self.observer),
         }
@@ -323,8 +326,8 @@ impl<O: Observer> Ingest<O> {
         let stored = snapshot.upstream(&self.options.upstream)?;
         self.state.keep_decisions(&stored);
         let RunOptions { safety_limits, upstream, .. } = &self.options;
-        let (hold, recent) = if self.state.accepts_batches() {
-            (Hold::default(), self.state.recent.clone())
+        let (hold, recent) = if self.is_live {
+            (Hold::default(), counted(&snapshot, &self.options, &self.state, &self.run, now)?)
         } else {
             hold(&snapshot, &self.options, &self.state, &self.run, now)?
         };

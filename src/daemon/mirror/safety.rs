@@ -4,8 +4,8 @@ use super::options::RunOptions;
 use crate::model::{Head, Name, Status, Timestamp, TombstoneStub};
 use crate::store::{Hold, Snapshot, StagedKind, StagedRow, StoreError, missing_digest};
 use crate::sync::{
-    Absence, ChangeKind, ChangeSet, ExceededLimit, NameSize, RecentChanges, RunFacts, SafetyLimit,
-    SyncRun, UpstreamState, judge,
+    Absence, ChangeKind, ChangeSet, ExceededLimit, RecentChanges, RunFacts, SafetyLimit, SyncRun,
+    UpstreamState, judge,
 };
 
 /// The effect of a staged row.
@@ -52,7 +52,7 @@ pub(super) fn hold(
         .filter(|planned| planned.what == What::DeleteServed)
         .map(|planned| planned.name.as_str())
         .collect();
-    let facts = facts(snapshot, options, state, run, &planned, now)?;
+    let mut facts = facts(snapshot, options, state, run, &planned, now)?;
     let mut exceeded = judge(&facts, safety_limits);
     // A first sync that was beyond a limit of room is to bring the rest.
     let is_first = state.last_full_sync.is_none();
@@ -64,13 +64,15 @@ pub(super) fn hold(
         let deleted = |exceeded: &&ExceededLimit| exceeded.limit == SafetyLimit::Deleted;
         exceeded.extend(on_hold.exceeded.iter().find(deleted).cloned());
     }
+    let growing: BTreeSet<String> =
+        facts.growing(safety_limits).into_iter().map(str::to_owned).collect();
     let allowed = usize::try_from(facts.deletions_left(safety_limits)).unwrap_or(usize::MAX);
     // Those within the limit apply at once: a deletion may withdraw something harmful.
     let beyond: BTreeSet<&str> = deleted.into_iter().skip(allowed).collect();
     let is_on_hold = |planned: &&Planned| match planned.what {
         What::WaitOnHold => true,
         What::DeleteServed => beyond.contains(planned.name.as_str()),
-        _ => exceeded.iter().any(|exceeded| planned.is_limited_by(&exceeded.limit)),
+        _ => exceeded.iter().any(|exceeded| planned.is_limited_by(&exceeded.limit, &growing)),
     };
     let rows = planned
         .iter()
@@ -81,17 +83,48 @@ pub(super) fn hold(
     let absences = exceeded.iter().any(|exceeded| exceeded.limit == SafetyLimit::Removed);
     let waiting = snapshot.changes_on_hold(upstream)?;
     let waiting = waiting.into_iter().map(|change| change.digest).collect();
-    let applied = planned
-        .iter()
-        .filter(|planned| !is_on_hold(planned))
-        .filter_map(|planned| Some((planned.kind()?, Name::parse(&planned.name).ok()?)));
-    let removed = facts.removed.iter().filter(|_| !absences);
-    let removed = removed.map(|name| (ChangeKind::Removed, name.clone()));
+    let mut changed = Vec::new();
+    for planned in planned.iter().filter(|planned| !is_on_hold(planned)) {
+        let Some((kind, name)) = planned.kind().zip(Name::parse(&planned.name).ok()) else {
+            continue;
+        };
+        if kind == ChangeKind::Rewritten && facts.served_rewritten.contains(&name) {
+            changed.push((ChangeKind::ServedRewritten, name.clone()));
+        }
+        // The rest of a first sync is no growth.
+        if !(is_first && kind == ChangeKind::Added) {
+            changed.push((kind, name));
+        }
+    }
+    if !absences {
+        let served = facts.served_removed.iter().map(|name| (ChangeKind::ServedRemoved, name));
+        let removed = facts.removed.iter().map(|name| (ChangeKind::Removed, name));
+        changed.extend(removed.chain(served).map(|(kind, name)| (kind, name.clone())));
+    }
+    if is_first {
+        // Its names are those that later runs are compared with.
+        facts.new_names.iter().for_each(|name| facts.names.add(name));
+    }
     let mut recent = state.recent.clone();
-    let changed = applied.chain(removed);
-    let changed = changed.filter(|(kind, _)| !(is_first && *kind == ChangeKind::Added));
     recent.add(now, facts.before(), changed);
     Ok((Hold { exceeded, all, rows, absences, waiting }, recent))
+}
+
+/// Counts the names that a first sync stored, for the limits over time of later runs.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(super) fn counted(
+    snapshot: &Snapshot,
+    options: &RunOptions,
+    state: &UpstreamState,
+    run: &SyncRun,
+    now: Timestamp,
+) -> Result<RecentChanges, StoreError> {
+    let mut facts = RunFacts::none(now, state.recent.clone());
+    count_names(snapshot, options, run, &mut facts)?;
+    facts.recent.add(now, facts.before(), []);
+    Ok(facts.recent)
 }
 
 impl Planned {
@@ -109,14 +142,21 @@ impl Planned {
         }
     }
 
-    fn is_limited_by(&self, limit: &SafetyLimit) -> bool {
+    fn namespace(&self) -> Option<&str> {
+        self.name.split_once('/').map(|(namespace, _)| namespace)
+    }
+
+    /// Returns true if a limit keeps it back; `growing` has the namespaces whose new names the limit of growth keeps back.
+    fn is_limited_by(&self, limit: &SafetyLimit, growing: &BTreeSet<String>) -> bool {
         match limit {
             SafetyLimit::Rewritten => self.what == What::Rewrite,
-            SafetyLimit::Growth => self.what == What::AddName,
+            SafetyLimit::Growth => {
+                let is_growing = |namespace| growing.contains(namespace);
+                self.what == What::AddName && self.namespace().is_some_and(is_growing)
+            }
             SafetyLimit::NameGrowth(name) => self.adds() && self.name == *name,
             SafetyLimit::NamespaceGrowth(namespace) => {
-                let own = self.name.split_once('/').map(|(namespace, _)| namespace);
-                self.adds() && own == Some(namespace)
+                self.adds() && self.namespace() == Some(namespace)
             }
             SafetyLimit::Removed
             | SafetyLimit::Deleted
@@ -155,7 +195,7 @@ fn planned(
 }
 
 fn effect(snapshot: &Snapshot, options: &RunOptions, row: &StagedRow) -> Result<What, StoreError> {
-    let RunOptions { upstream, views, .. } = options;
+    let RunOptions { upstream, .. } = options;
     let stored = match snapshot.head(upstream, &row.name, &row.version) {
         Err(StoreError::Damaged(_)) => None,
         stored => stored?,
@@ -169,8 +209,7 @@ fn effect(snapshot: &Snapshot, options: &RunOptions, row: &StagedRow) -> Result<
         (_, Some(head))
             if deletes
                 && head.status != Status::Deleted
-                && snapshot.shows(views, &row.name, &row.version)?
-                && is_served_from(snapshot, upstream, &row.name)? =>
+                && is_shown(snapshot, options, &row.name, &row.version)? =>
         {
             What::DeleteServed
         }
@@ -188,13 +227,28 @@ fn effect(snapshot: &Snapshot, options: &RunOptions, row: &StagedRow) -> Result<
     })
 }
 
+/// Returns true if nothing of the name is stored; the rows that are judged are only staged.
 fn is_new(snapshot: &Snapshot, upstream: &str, name: &str) -> Result<bool, StoreError> {
     let Ok(name) = Name::parse(name) else { return Ok(false) };
-    Ok(snapshot.size_of(upstream, &name)? == NameSize::default())
+    match snapshot.has_rows_in(upstream, &name) {
+        Err(StoreError::Damaged(_)) => Ok(false),
+        known => Ok(!known?),
+    }
 }
 
 fn is_stub(row: &StagedRow, sent: &Head) -> bool {
     TombstoneStub::new(&row.name, &row.version).received() == sent.received
+}
+
+/// Returns true if a view shows the version, from this upstream.
+fn is_shown(
+    snapshot: &Snapshot,
+    options: &RunOptions,
+    name: &str,
+    version: &str,
+) -> Result<bool, StoreError> {
+    let RunOptions { upstream, views, .. } = options;
+    Ok(snapshot.shows(views, name, version)? && is_served_from(snapshot, upstream, name)?)
 }
 
 /// Returns false if the name is served from another upstream.
@@ -226,19 +280,25 @@ fn facts(
                 *facts.added.entry(name.clone()).or_default() += 1;
                 facts.new_names.insert(name);
             }
-            What::Rewrite => facts.rewritten.add(&name),
+            What::Rewrite => {
+                facts.rewritten.add(&name);
+                if is_shown(snapshot, options, &planned.name, &planned.version)? {
+                    facts.served_rewritten.insert(name);
+                }
+            }
             What::DeleteServed => {
                 facts.deleted.insert(name);
             }
             What::WaitOnHold | What::Other => {}
         }
     }
-    if !facts.deleted.is_empty() {
-        facts.served = snapshot.count_names_shown(&options.views, &options.upstream)?;
-    }
-    // An incremental sync that rewrites nothing needs no share of all names.
-    if facts.complete || !facts.rewritten.is_empty() {
+    // An incremental sync that neither rewrites nor adds a name needs no share of all names.
+    if facts.complete || !facts.rewritten.is_empty() || !facts.new_names.is_empty() {
         count_names(snapshot, options, run, &mut facts)?;
+    }
+    let RunFacts { deleted, served_removed, served_rewritten, .. } = &facts;
+    if [deleted, served_removed, served_rewritten].iter().any(|names| !names.is_empty()) {
+        facts.served = snapshot.count_names_shown(&options.views, &options.upstream)?;
     }
     Ok(facts)
 }
@@ -273,6 +333,9 @@ fn count_names(
             let before = snapshot.absence(&head)?;
             if Absence::again(before, safety_limits, run.begun).is_hidden() {
                 facts.removed.add(&head.name);
+                if is_shown(snapshot, options, name, version)? {
+                    facts.served_removed.insert(head.name.clone());
+                }
             }
         }
     }

@@ -1,12 +1,9 @@
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use crate::curation::UpstreamPolicy;
 use crate::model::Timestamp;
 use crate::store::{Snapshot, StoreError};
-
-/// A first sync takes minutes; this long after its first attempt nothing waits for its end.
-const LONGEST_SETTLING: Duration = Duration::from_hours(3);
+use crate::sync::LONGEST_FIRST_SYNC;
 
 /// The enabled upstreams that may still claim names for the first time. One that fails or takes too long does not
 /// count: it must not keep names from being compared.
@@ -46,7 +43,7 @@ impl Settling {
                 unsynchronised.insert(id.clone());
             }
             unsynchronised.extend(state.crowded.iter().map(|party| format!("{id}: {party}")));
-            let begun = state.first_attempt.is_none_or(|at| now.since(at) < LONGEST_SETTLING);
+            let begun = state.first_attempt.is_none_or(|at| now.since(at) < LONGEST_FIRST_SYNC);
             if state.last_full_sync.is_none() && state.last_failure.is_none() && begun {
                 settling.insert(id.clone());
                 of_internal |= internal;
@@ -72,6 +69,8 @@ impl Settling {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::model::NamespaceRules;
     use crate::store::{Batch, Destination, Store};

@@ -80,9 +80,16 @@ impl Store {
                 rows,
             });
             let after = changes(&transaction.open_table(ON_HOLD)?, upstream)?;
-            put_history(transaction, upstream, history, &before, &after)?;
             let mut state = state_of(transaction, upstream)?;
             let decided = state.on_hold.take();
+            if let Some(set) = decided.as_ref().filter(|_| after.is_empty())
+                && history.has_released_all(set.since)
+            {
+                // A person accepted all of it. What a person refused must not get another budget.
+                let limits = set.exceeded.iter().map(|exceeded| &exceeded.limit);
+                state.recent.clear(limits.flat_map(SafetyLimit::kinds).copied());
+            }
+            put_history(transaction, upstream, history, &before, &after)?;
             let is_rewind = |set: &ChangeSet| {
                 set.exceeded.iter().any(|exceeded| exceeded.limit == SafetyLimit::Rewind)
             };
@@ -97,8 +104,6 @@ impl Store {
                 rows: after.len() as u64,
                 ..set
             });
-            // A person looked at what came: the limits over time begin again.
-            state.recent.clear();
             mark_names(transaction, &touched)?;
             put_state(transaction, upstream, &state, &growth)?;
             Ok(Ok(touched))

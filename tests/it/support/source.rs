@@ -132,6 +132,7 @@ pub(crate) fn options() -> RunOptions {
             rewritten_percent: 100,
             deleted_percent: 100,
             shrink_percent: 100,
+            growth_percent: 1_000_000,
             rewind: Duration::from_secs(366 * 86_400),
             ..SafetyLimits::default()
         },
