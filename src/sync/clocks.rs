@@ -36,19 +36,28 @@ pub struct Clocks {
     agreed: Option<Anchor>,
     /// The last time that an upstream or a person confirmed, with what was measured since then.
     confirmed: Option<Anchor>,
-    /// True if an upstream may confirm the time.
-    hears: bool,
     /// The last time that each upstream stated.
     dates: BTreeMap<String, Anchor>,
     accepted: Option<AcceptedClock>,
     /// True if our clock was not trusted when the store was used last.
     was_skewed: bool,
-    /// True while a time far beyond the last use is not used, since an upstream may soon say if it is right.
-    awaits_date: bool,
+    confirmation: Confirmation,
     /// True if a stop of unknown length lies between the agreed time and now.
     has_stopped: bool,
     /// The latest time that decided what ends, while our clock is not trusted.
     latest: Option<Anchor>,
+}
+
+/// The confirmation of the time by upstreams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Confirmation {
+    /// No upstream will state a time.
+    #[default]
+    Impossible,
+    /// A time far beyond the last use is not used, since an upstream may soon say if it is right.
+    Awaited,
+    /// An upstream may state a time.
+    Possible,
 }
 
 /// The relation of our clock to others.
@@ -126,7 +135,7 @@ impl Clocks {
     /// Returns the state of a daemon that will soon hear from an upstream.
     #[must_use]
     pub fn awaiting_a_date(self) -> Self {
-        Self { awaits_date: true, hears: true, ..self }
+        Self { confirmation: Confirmation::Awaited, ..self }
     }
 
     /// Reads the present from our clock, `system`, at a moment.
@@ -152,7 +161,7 @@ impl Clocks {
             }
         };
         let distrusts = agreement == Agreement::Skewed
-            || (agreement == Agreement::Unknown && self.awaits_date && exceeds(ahead));
+            || (agreement == Agreement::Unknown && self.awaits_date() && exceeds(ahead));
         let time = expected.filter(|_| distrusts).unwrap_or(system);
         let latest =
             if agreement == Agreement::Skewed { self.latest(time, system, moment) } else { time };
@@ -165,7 +174,9 @@ impl Clocks {
     pub fn earliest(&self, system: Timestamp, moment: Duration) -> Timestamp {
         let Reading { time, agreement, .. } = self.read(system, moment);
         match (agreement, self.confirmed) {
-            (Agreement::Unknown | Agreement::Skewed, Some(confirmed)) if self.hears => {
+            (Agreement::Unknown | Agreement::Skewed, Some(confirmed))
+                if self.confirmation != Confirmation::Impossible =>
+            {
                 confirmed.present(moment).min(time)
             }
             _ => time,
@@ -191,12 +202,14 @@ impl Clocks {
     /// Returns true if a time far beyond the last use is not used yet.
     #[must_use]
     pub fn awaits_date(&self) -> bool {
-        self.awaits_date
+        self.confirmation == Confirmation::Awaited
     }
 
     /// Waits no longer for what an upstream says.
     pub fn stop_waiting(&mut self) {
-        self.awaits_date = false;
+        if self.awaits_date() {
+            self.confirmation = Confirmation::Possible;
+        }
     }
 
     /// Records the time that an upstream stated.
@@ -206,7 +219,7 @@ impl Clocks {
             self.agree(system, moment);
         }
         self.dates.insert(upstream.to_owned(), Anchor { at: date, moment });
-        self.awaits_date = false;
+        self.stop_waiting();
         self.settle(system, moment);
     }
 
@@ -253,7 +266,8 @@ impl Clocks {
         self.agree(system, moment);
         self.confirmed = self.agreed;
         self.accepted = Some(accepted);
-        (self.was_skewed, self.awaits_date) = (false, false);
+        self.was_skewed = false;
+        self.stop_waiting();
     }
 
     /// Returns the acceptance that is in effect.

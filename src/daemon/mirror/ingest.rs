@@ -73,9 +73,12 @@ impl<O: Observer> Ingest<O> {
         }
         let quarantined = snapshot.count_quarantined(&options.upstream)?;
         let quarantine = QuarantineRoom::new(options.max_quarantined, quarantined);
-        let limit = stored.out_of_room.as_ref();
-        let size = (options.upstream.as_str(), options.max_size);
-        let is_lifted = limit.map_or(Ok(false), |limit| store.is_lifted(&snapshot, limit, size))?;
+        let is_lifted = match &stored.out_of_room {
+            Some(limit) => {
+                store.is_lifted(&snapshot, limit, (&options.upstream, options.max_size))?
+            }
+            None => false,
+        };
         drop(snapshot);
         let next = stored.next_run(now, options.full || is_lifted, options.full_sync);
         let resumed = stored.run.as_ref() == Some(&next) && !options.dry_run;
@@ -247,15 +250,11 @@ impl<O: Observer> Ingest<O> {
         if snapshot.is_unsettled(&self.options.upstream, &name, &version)? {
             return Ok(false);
         }
-        let Err(full) = self.quarantine.take(&name) else { return Ok(false) };
-        match full {
-            FullQuarantine::Name(name) => {
-                self.run.over_limit.insert(name.to_string());
-            }
-            FullQuarantine::Party(party) => {
-                self.run.crowded.insert(party);
-            }
-            FullQuarantine::Upstream { found, allowed } => {
+        match self.quarantine.take(&name) {
+            Ok(()) => return Ok(false),
+            Err(FullQuarantine::Name(name)) => drop(self.run.over_limit.insert(name.to_string())),
+            Err(FullQuarantine::Party(party)) => drop(self.run.crowded.insert(party)),
+            Err(FullQuarantine::Upstream { found, allowed }) => {
                 let since = self.state.out_of_room.map_or(now, |before| before.since);
                 let rows = self.run.quarantine_full.map_or(0, |before| before.rows) + 1;
                 let reached = OutOfRoom::new(RoomLimit::Quarantine, found, allowed);
