@@ -214,7 +214,7 @@ async fn bad_rows_of_one_publisher_leave_the_quarantine_to_others_and_stop_nothi
         source.lock().rows.insert(row.key(), row);
     };
     (0..150).for_each(|version| bad("com.bad/many", &version.to_string()));
-    (0..1_100).for_each(|name| bad(&format!("com.bad.s{name}/n"), "1"));
+    (0..1_100).for_each(|name| bad(&format!("com.bad/n{name}"), "1"));
     bad("com.other/tool", "1");
     let options = RunOptions { full: true, page_size: 500, ..options() };
     perform(&store, &source, &options, minute(0)).await.expect("accepted");

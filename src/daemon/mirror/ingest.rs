@@ -339,14 +339,16 @@ impl<O: Observer> Ingest<O> {
         let state = if hold.exceeded.is_empty() && hold.rows.is_empty() {
             whole.clone()
         } else {
-            let partly = self.state.partly_accepted(whole.clone(), hold.all);
             // What is on hold as a whole brought nothing of what a limit left out.
             let before = self.state.out_of_room.filter(|_| hold.all);
-            UpstreamState { out_of_room: whole.out_of_room.or(before), ..partly }
+            let out_of_room = whole.out_of_room.or(before);
+            UpstreamState { out_of_room, ..self.state.partly_accepted(whole.clone(), hold.all) }
         };
         // What was left out was seen. Without a limit the run is tried again soon, so it counts no absence; what could
         // not be read is not absent.
         let complete = self.run.sees_all() && (!left_out || limit.is_some());
+        let is_external = self.options.trust == Trust::External;
+        let backdated_before = self.state.backdated_before().filter(|_| is_external);
         let touched = self.store.accept(&Acceptance {
             upstream,
             state: &state,
@@ -354,10 +356,7 @@ impl<O: Observer> Ingest<O> {
             safety_limits,
             hold: &hold,
             whole: &whole,
-            backdated_before: self
-                .state
-                .backdated_before()
-                .filter(|_| self.options.trust == Trust::External),
+            backdated_before,
             now,
         })?;
         self.observer.touched(touched);
