@@ -122,6 +122,12 @@ impl RecentChanges {
         }
     }
 
+    /// Returns true if an earlier run counted the names of the upstream.
+    #[must_use]
+    pub const fn has_counted(&self) -> bool {
+        self.names > 0
+    }
+
     /// Returns the changed names in a window that ends with these, and the names at its start.
     pub(super) fn count<'n>(
         &'n self,

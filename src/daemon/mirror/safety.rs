@@ -292,8 +292,9 @@ fn facts(
             What::WaitOnHold | What::Other => {}
         }
     }
-    // An incremental sync that neither rewrites nor adds a name needs no share of all names.
-    if facts.complete || !facts.rewritten.is_empty() || !facts.new_names.is_empty() {
+    // An incremental sync that rewrites nothing needs no present number of names: that of the last full sync is near it.
+    let needs_names = !facts.new_names.is_empty() && !state.recent.has_counted();
+    if facts.complete || !facts.rewritten.is_empty() || needs_names {
         count_names(snapshot, options, run, &mut facts)?;
     }
     let RunFacts { deleted, served_removed, served_rewritten, .. } = &facts;

@@ -121,6 +121,8 @@ impl Daemon {
                 self.publish.turn(elapsed, look_at_marks)?
             }
             Loop::Facts => {
+                let Services { policy, clock, .. } = self.services.as_ref();
+                policy.confirm_all_but(clock.unconfirmed(), clock.now());
                 if look_at_marks && !self.services.mirror.settling().borrow().any() {
                     let Services { store, clock, .. } = self.services.as_ref();
                     store.refresh_facts(None, clock.now())?;
