@@ -1,8 +1,9 @@
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::MultiProgress;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -15,10 +16,15 @@ use super::stopping::{Stopping, step};
 use super::system::{close_folder, fit_connections, watch_data};
 use crate::api::{Door, LocalOperations, Tls, operations, registry, serve as serve_http};
 use crate::config::Settings;
-use crate::daemon::{DaemonError, SettingsFile, Shift, Watch, open_sources, run};
+use crate::daemon::{
+    DaemonError, Services, SettingsFile, Shift, Watch, open_sources, run, try_blocking,
+};
 use crate::lint::summarize;
 use crate::model::{Escaped, reason};
+use crate::store::StoreError;
 
+/// The time that files and the store have to answer before other settings replace those in use.
+const LONGEST_PREPARATION: Duration = Duration::from_secs(10);
 /// The process stops within five seconds, whatever happens.
 const LONGEST_STOP: Duration = Duration::from_secs(3);
 
@@ -54,6 +60,9 @@ enum Ended {
     Replaced(Box<Prepared>),
 }
 
+/// The settings and the sockets of the daemon before, until the one that replaced it serves.
+type Earlier = Arc<Mutex<Option<(Settings, Listeners)>>>;
+
 /// Runs a daemon, and another one each time that the settings file has other settings, until a stop. A daemon that does
 /// not start leaves its place to one with the earlier settings.
 pub(super) async fn run_daemons(
@@ -62,34 +71,33 @@ pub(super) async fn run_daemons(
     bars: Option<&MultiProgress>,
 ) -> Result<Exit, CliError> {
     let mut prepared = prepared;
-    let mut earlier: Option<(Settings, Listeners)> = None;
-    let mut refused = None;
+    let (mut is_first, earlier, mut refused) = (true, Earlier::default(), None);
     loop {
         let settings = prepared.settings.clone();
         let listeners = prepared.listeners.again()?;
-        let is_first = earlier.is_none() && refused.is_none();
         let stopping = &surroundings.stopping;
         let starting = Box::pin(start(prepared, surroundings.shift, is_first));
+        is_first = false;
         let Some(started) = stopping.unless_stopped(starting).await else { return Ok(Exit::Done) };
         let ended = match started {
             Ok(started) => {
                 if let Some((settings, reason)) = refused.take() {
                     started.services.settings_file.refuse(&settings, reason, true);
                 }
-                let running = Box::pin(run_started(started, surroundings, bars));
+                let running = Box::pin(run_started(started, &earlier, surroundings, bars));
                 stopping.unless_insisted(running).await.unwrap_or(Ok(Ended::Stopped))
             }
             Err(error) => Err(error),
         };
-        prepared = match (ended, earlier.take()) {
+        let before = earlier.lock().unwrap_or_else(PoisonError::into_inner).take();
+        prepared = match (ended, before) {
             (Ok(Ended::Stopped), _) => return Ok(Exit::Done),
             (Ok(Ended::Replaced(next)), _) => {
-                earlier = Some((settings, listeners));
+                let mut earlier = earlier.lock().unwrap_or_else(PoisonError::into_inner);
+                *earlier = Some((settings, listeners));
                 *next
             }
-            (Err(error @ CliError::Daemon(DaemonError::Panicked(_))), _) | (Err(error), None) => {
-                return Err(error);
-            }
+            (Err(error), None) => return Err(error),
             (Err(error), Some((before, listeners))) => {
                 let reason = described(&error);
                 error!(reason = %Escaped(&reason), "the daemon does not start with these settings; the earlier ones are used again");
@@ -103,6 +111,7 @@ pub(super) async fn run_daemons(
 /// Serves and follows until the stop, or until other settings are ready to replace these.
 async fn run_started(
     started: Started,
+    earlier: &Earlier,
     surroundings: &Surroundings,
     bars: Option<&MultiProgress>,
 ) -> Result<Ended, CliError> {
@@ -130,8 +139,15 @@ async fn run_started(
     info!(registry = %addresses.registry, operations = %addresses.operations, "listening");
 
     tokio::spawn(show_first_syncs(Arc::clone(&services), bars.cloned(), stop.clone()));
-    let (store, file) = (Arc::clone(&services.store), Arc::clone(&services.settings_file));
-    let kept = listeners.again()?;
+    tokio::spawn(forget(Arc::clone(earlier), Arc::clone(&services), stop.clone()));
+    let (store, clock) = (Arc::clone(&services.store), Arc::clone(&services.clock));
+    let replaced = Replaced {
+        file: Arc::clone(&services.settings_file),
+        sockets: listeners.again()?,
+        open_sources: Arc::clone(&surroundings.open_sources),
+        is_store_usable: Arc::new(move || store.record_use(clock.settle().as_ref(), clock.now())),
+    };
+    let store = Arc::clone(&services.store);
     let pressure = Arc::clone(&services.pressure);
     let door = Door { public, answers_at_once: true, tls, pressure };
     let public = registry(Arc::clone(&services));
@@ -147,7 +163,7 @@ async fn run_started(
     let mut loops = pin!(in_time(async { loops.await? }, &stop));
     let (ended, next) = tokio::select! {
         ended = &mut loops => (ended, None),
-        next = replacement(&file, &kept, &surroundings.open_sources) => {
+        next = replaced.next() => {
             info!("the settings file has other settings; the daemon starts again with them");
             stop.cancel();
             (loops.await, Some(next))
@@ -157,7 +173,10 @@ async fn run_started(
     // A server that panicked has logged so; there is nothing left to wait for.
     let _ = (public.await, private.await, local.await);
     Addresses::remove(&settings.data);
-    store.close();
+    if next.is_some() {
+        // What is left behind may hang in the system, and the next daemon waits for it.
+        tokio::spawn(try_blocking(move || store.close()));
+    }
     if let Err(error) = &ended {
         error!(%error, "the daemon cannot go on");
     }
@@ -166,18 +185,45 @@ async fn run_started(
     Ok(next.map_or(Ended::Stopped, |next| Ended::Replaced(Box::new(next))))
 }
 
-/// Waits for other settings with which a daemon can start, as far as that is known beside the one that runs.
-async fn replacement(
-    file: &SettingsFile,
-    kept: &Listeners,
-    open_sources: &OpenSources,
-) -> Prepared {
-    loop {
-        let settings = file.next().await;
-        match Prepared::new((*settings).clone(), Some(kept), open_sources).await {
-            Ok(prepared) => return prepared,
-            Err(error) => file.refuse(&settings, described(&error), false),
+/// Forgets the settings and closes the sockets of the daemon before when this one serves, or ends.
+async fn forget(earlier: Earlier, services: Arc<Services>, stop: CancellationToken) {
+    tokio::select! {
+        () = services.wait_until_ready() => {
+            earlier.lock().unwrap_or_else(PoisonError::into_inner).take();
         }
+        () = stop.cancelled() => {}
+    }
+}
+
+/// The parts of a running daemon that other settings are compared with.
+struct Replaced {
+    file: Arc<SettingsFile>,
+    sockets: Listeners,
+    open_sources: OpenSources,
+    is_store_usable: Arc<dyn Fn() -> Result<(), StoreError> + Send + Sync>,
+}
+
+impl Replaced {
+    /// Waits for other settings with which a daemon can start, as far as that is known beside the one that runs.
+    async fn next(self) -> Prepared {
+        loop {
+            let settings = self.file.next().await;
+            let prepared = timeout(LONGEST_PREPARATION, self.prepare((*settings).clone())).await;
+            let late = || Err("its files or the store give no answer".to_owned());
+            match prepared.unwrap_or_else(|_| late()) {
+                Ok(prepared) => return prepared,
+                Err(reason) => self.file.refuse(&settings, reason, false),
+            }
+        }
+    }
+
+    async fn prepare(&self, settings: Settings) -> Result<Prepared, String> {
+        let prepared = Prepared::new(settings, Some(&self.sockets), &self.open_sources).await;
+        let prepared = prepared.map_err(|error| described(&error))?;
+        // Now it is served from memory; another daemon could not start without the store.
+        let is_usable = Arc::clone(&self.is_store_usable);
+        step(move || Ok(is_usable()?)).await.map_err(|error| described(&error))?;
+        Ok(prepared)
     }
 }
 

@@ -20,8 +20,8 @@ use crate::telemetry::dropped_lines;
 /// The time between two readings of the overlay folder that must be equal at a start, and their number at most.
 const BETWEEN_READINGS: Duration = Duration::from_millis(150);
 const MOST_READINGS: usize = 10;
-/// The time that what is left of an earlier daemon, or a command that found none meanwhile, may have the store.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// The time that what is left of an earlier daemon, or a command that found none meanwhile, may have the store silently.
+const SILENT_WAIT: Duration = Duration::from_secs(5);
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 
 /// A daemon that has read everything that it needs, and runs nothing yet.
@@ -50,8 +50,7 @@ pub(super) async fn start(
         Ok((settings, upstreams))
     })
     .await?;
-    let patience = if is_first { Duration::ZERO } else { LONGEST_WAIT };
-    let store = open_store(&settings, shift, patience).await?.limited(settings.disk);
+    let store = open_store(&settings, shift, is_first).await?.limited(settings.disk);
     remove_left_copies(&settings.data);
     let clock = clock_of(&store)?.shifted(shift);
     let hears =
@@ -81,17 +80,18 @@ pub(super) async fn start(
     .await
 }
 
-/// Opens the store, and waits at most this long while a command, or what is left of an earlier daemon, has it.
-async fn open_store(
-    settings: &Settings,
-    shift: Shift,
-    patience: Duration,
-) -> Result<Store, CliError> {
-    let begun = Instant::now();
+/// Opens the store. One that is not the first of the process waits while a command, or what is left of an earlier daemon,
+/// has it: that is no fault of the settings.
+async fn open_store(settings: &Settings, shift: Shift, is_first: bool) -> Result<Store, CliError> {
+    let (begun, mut is_logged) = (Instant::now(), false);
     loop {
         let data = settings.data.clone();
         match step(move || Ok(Store::create(&data, shift.now())?)).await {
-            Err(CliError::Store(StoreError::Locked { .. })) if begun.elapsed() < patience => {
+            Err(CliError::Store(StoreError::Locked { .. })) if !is_first => {
+                if begun.elapsed() > SILENT_WAIT && !is_logged {
+                    warn!("the store is still in use; the daemon starts when it is free");
+                    is_logged = true;
+                }
                 tokio::time::sleep(BETWEEN_ATTEMPTS).await;
             }
             opened => return opened,

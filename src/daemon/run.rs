@@ -333,7 +333,7 @@ impl Loops {
         let (store, clock, policy) = timed;
         self.keep("clock", move |stop| {
             let policy = Arc::clone(&policy);
-            let unconfirmed = move |length, now| policy.confirm_all_but(length, now);
+            let unconfirmed = move |unconfirmed| policy.confirm_all_but(unconfirmed);
             keep_time(Arc::clone(&store), Arc::clone(&clock), unconfirmed, stop)
         });
     }

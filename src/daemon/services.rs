@@ -154,7 +154,7 @@ impl Services {
         if self.clock.wait_for_a_date(longest).await {
             self.record_gap(self.clock.now()).await;
         }
-        self.policy.confirm_all_but(self.clock.unconfirmed(), self.clock.now());
+        self.policy.confirm_all_but(self.clock.unconfirmed());
     }
 
     /// Waits until our clock agrees with an upstream, or a person accepted it, if it was not known at the start how late it
@@ -194,6 +194,12 @@ impl Services {
     #[must_use]
     pub fn published(&self) -> Option<Arc<Published>> {
         self.publication.published()
+    }
+
+    /// Waits until there is enough for a first generation.
+    pub async fn wait_until_ready(&self) {
+        // The sender is a field, so it is not dropped meanwhile.
+        let _ = self.ready.subscribe().wait_for(|is_ready| *is_ready).await;
     }
 
     /// Returns true if the store is new, and does not know yet whether the view will show the name.

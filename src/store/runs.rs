@@ -253,6 +253,7 @@ mod tests {
             agreed: at(6),
             skewed: false,
             confirmed: Some(at(6)),
+            doubted: None,
             latest: None,
             accepted: Some(accepted.clone()),
         };

@@ -36,6 +36,8 @@ pub struct Clocks {
     agreed: Option<Anchor>,
     /// The last time that an upstream or a person confirmed, with what was measured since then.
     confirmed: Option<Anchor>,
+    /// The time by which things ended when it was first found that a part of it is not confirmed.
+    doubted: Option<Timestamp>,
     /// The last time that each upstream stated.
     dates: BTreeMap<String, Anchor>,
     accepted: Option<AcceptedClock>,
@@ -107,6 +109,9 @@ pub struct ClockRecord {
     /// The last time that an upstream or a person confirmed, with what was measured since then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<Timestamp>,
+    /// The time by which things ended when it was first found that a part of it is not confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubted: Option<Timestamp>,
     /// The latest time that decided what ends, where that is not the agreed one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latest: Option<Timestamp>,
@@ -119,11 +124,12 @@ impl Clocks {
     /// not if the clock was wrong before.
     #[must_use]
     pub fn resumed(record: ClockRecord, moment: Duration) -> Self {
-        let ClockRecord { agreed, skewed, confirmed, latest, accepted } = record;
+        let ClockRecord { agreed, skewed, confirmed, doubted, latest, accepted } = record;
         let anchor = |at| Anchor { at, moment };
         Self {
             agreed: Some(anchor(agreed)),
             confirmed: Some(anchor(confirmed.unwrap_or(agreed))),
+            doubted,
             accepted,
             was_skewed: skewed,
             has_stopped: true,
@@ -183,6 +189,12 @@ impl Clocks {
         }
     }
 
+    /// Returns the time by which things ended when it was first found that a part of it is not confirmed.
+    #[must_use]
+    pub const fn doubted(&self) -> Option<Timestamp> {
+        self.doubted
+    }
+
     /// Returns the latest time that is plausible while our clock is not trusted. Nothing measures a stop: it took the time
     /// that our clock and one of the upstreams both say, or more.
     fn latest(&self, time: Timestamp, system: Timestamp, moment: Duration) -> Timestamp {
@@ -232,12 +244,15 @@ impl Clocks {
     /// Remembers this moment if the clocks agree, if ours is accepted, or if nothing contradicts it.
     pub fn settle(&mut self, system: Timestamp, moment: Duration) {
         let reading = self.read(system, moment);
+        if reading.latest.since(self.earliest(system, moment)) > MAX_SKEW {
+            self.doubted.get_or_insert(reading.latest);
+        }
         match reading.agreement {
             Agreement::Agreed => {
                 (self.accepted, self.was_skewed) = (None, false);
-                self.confirmed = Some(Anchor { at: system, moment });
+                self.confirm(system, moment);
             }
-            Agreement::Accepted => self.confirmed = Some(Anchor { at: system, moment }),
+            Agreement::Accepted => self.confirm(system, moment),
             Agreement::Unknown if self.is_used_alone(system, moment) => {}
             Agreement::Unknown => return,
             Agreement::Skewed => {
@@ -256,6 +271,10 @@ impl Clocks {
         reading.agreement == Agreement::Unknown && reading.time == system && is_later
     }
 
+    fn confirm(&mut self, system: Timestamp, moment: Duration) {
+        (self.confirmed, self.doubted) = (Some(Anchor { at: system, moment }), None);
+    }
+
     fn agree(&mut self, system: Timestamp, moment: Duration) {
         self.agreed = Some(Anchor { at: system, moment });
         (self.has_stopped, self.latest) = (false, None);
@@ -264,7 +283,7 @@ impl Clocks {
     /// Accepts our clock as right.
     pub fn accept(&mut self, accepted: AcceptedClock, system: Timestamp, moment: Duration) {
         self.agree(system, moment);
-        self.confirmed = self.agreed;
+        self.confirm(system, moment);
         self.accepted = Some(accepted);
         self.was_skewed = false;
         self.stop_waiting();
@@ -284,7 +303,8 @@ impl Clocks {
         let skewed = agreement == Agreement::Skewed;
         let latest = self.latest.map(|latest| latest.present(moment)).filter(|_| skewed);
         let confirmed = self.confirmed.map(|confirmed| confirmed.present(moment));
-        Some(ClockRecord { agreed, skewed, confirmed, latest, accepted: self.accepted.clone() })
+        let (doubted, accepted) = (self.doubted, self.accepted.clone());
+        Some(ClockRecord { agreed, skewed, confirmed, doubted, latest, accepted })
     }
 }
 

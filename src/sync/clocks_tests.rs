@@ -81,7 +81,14 @@ fn acceptance_lasts_until_the_clocks_agree_or_the_difference_changes() {
 }
 
 fn record(skewed: bool) -> ClockRecord {
-    ClockRecord { agreed: at(0), skewed, confirmed: None, latest: None, accepted: None }
+    ClockRecord {
+        agreed: at(0),
+        skewed,
+        confirmed: None,
+        doubted: None,
+        latest: None,
+        accepted: None,
+    }
 }
 
 #[test]
@@ -220,13 +227,14 @@ fn nothing_begins_by_a_time_that_no_other_clock_confirms() {
     let kept = clocks.record(at(5_000), moment(1)).expect("an agreed time");
     let mut clocks = Clocks::resumed(kept, moment(0)).awaiting_a_date();
     assert_eq!(clocks.earliest(at(9_000), moment(0)), at(1));
+    assert_eq!(clocks.doubted(), Some(at(5_000)), "a review after it stays");
     clocks.stated("liar", at(900_000), at(9_000), moment(1));
     clocks.stated("honest", at(60), at(9_000), moment(1));
     let reading = clocks.read(at(9_000), moment(1));
     assert!(reading.latest > at(5_000), "{reading:?}");
     assert_eq!(clocks.earliest(at(9_000), moment(1)), at(2));
     clocks.stated("honest", at(9_000), at(9_000), moment(1));
-    assert_eq!(clocks.earliest(at(9_000), moment(1)), at(9_000));
+    assert_eq!((clocks.earliest(at(9_000), moment(1)), clocks.doubted()), (at(9_000), None));
     // A daemon of files alone has no other clock.
     assert_eq!(Clocks::resumed(record(false), moment(0)).earliest(at(9_000), moment(0)), at(9_000));
 }

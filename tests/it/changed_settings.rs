@@ -1,6 +1,8 @@
 //! The settings file, changed while the daemon runs: other settings are taken up in the same process, on the same addresses,
 //! and settings that cannot be used change nothing.
 
+use std::net::SocketAddr;
+
 use reqwest::Method;
 use serde_json::Value;
 
@@ -104,4 +106,38 @@ async fn settings_that_do_not_start_are_given_up_for_the_earlier_ones() {
     place.write("vidimus.toml", &format!("{SETTINGS}{VIEW}"));
     answers(&daemon, LIST_OF_VIEW, 200).await;
     alert_about_settings(&daemon, None).await;
+}
+
+/// A daemon that ends with this value.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = (self.0.kill(), self.0.wait());
+    }
+}
+
+/// P90: the address before is given up when the daemon serves on the new one, and can be had again.
+#[tokio::test(flavor = "multi_thread")]
+async fn registry_moves_to_another_address_and_back() {
+    let upstream = Upstream::start([Row::new("com.example/tool", "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let (first, second) = (free(), free());
+    let [first, second] = [first, second].map(|free| free.local_addr().expect("an address"));
+    let listen = |address: SocketAddr| {
+        place.write("vidimus.toml", &format!("listen = \"{address}\"\n{SETTINGS}"));
+    };
+    listen(first);
+    let child = place.command(&["serve", "--ops-listen=127.0.0.1:0"]).spawn().expect("it runs");
+    let mut daemon = Running(child);
+    for (address, other) in [(first, second), (second, first), (first, second)] {
+        listen(address);
+        eventually(&format!("{address} is served, and {other} is given up"), async || {
+            assert_eq!(daemon.0.try_wait().expect("a status"), None, "the daemon ended");
+            let is_served = reqwest::get(format!("http://{address}/livez")).await.is_ok();
+            (is_served && std::net::TcpStream::connect(other).is_err()).then_some(())
+        })
+        .await;
+    }
 }

@@ -199,8 +199,17 @@ async fn time_that_no_other_clock_confirms_begins_no_review() {
     daemon.serves(0).await;
     let explained = place.print(&["explain", ENTRY]);
     assert!(explained.contains("2026-06-01"), "{explained}");
+    // A person who reviews now dates it by the same clock; that stays over a restart.
+    let approved = approval.replace("2026-06-01T12:00:00Z", now(&status));
+    place.overlay("policy.yaml", &format!("servers: [{{name: {ENTRY}, approval: {approved}}}]"));
+    daemon.serves(1).await;
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    let daemon = start(&place, &upstream, "2027-06-01T00:30:00Z", "").await;
+    daemon.serves(1).await;
+    place.overlay("policy.yaml", &format!("servers: [{{name: {ENTRY}, approval: {approval}}}]"));
+    daemon.serves(0).await;
     upstream.behave();
-    upstream.set_date("Tue, 01 Jun 2027 00:01:00 GMT");
+    upstream.set_date("Tue, 01 Jun 2027 00:31:00 GMT");
     clock_until(&daemon, "agreed", false).await;
     daemon.serves(1).await;
 }

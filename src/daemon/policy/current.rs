@@ -98,12 +98,11 @@ impl Policy {
 
     /// Makes the length of the time that is not confirmed the current one, if it is another by more than a tolerance:
     /// each other one is another evaluation of everything.
-    pub(in crate::daemon) fn confirm_all_but(&self, length: Duration, now: Timestamp) {
+    pub(in crate::daemon) fn confirm_all_but(&self, (length, noted): (Duration, Timestamp)) {
         self.current_policy.send_if_modified(|current| {
             let before = current.snapshot.unconfirmed;
             let is_longer = length > before.length + DRIFT;
             let is_shorter = length + DRIFT.max(before.length / 16) < before.length;
-            let noted = if is_longer { now } else { before.noted };
             let unconfirmed = match length {
                 Duration::ZERO => UnconfirmedTime::NONE,
                 length => UnconfirmedTime { length, noted },

@@ -150,11 +150,14 @@ impl Clock {
     }
 
     /// Returns the part of that time that neither an upstream nor a person has confirmed, such as a stop whose length our
-    /// clock alone knows: nothing begins by it. Differences that clocks have anyway count as none.
-    pub(in crate::daemon) fn unconfirmed(&self) -> Duration {
-        let (system, moment) = self.sources();
-        let unconfirmed = self.latest().since(self.clocks().earliest(system, moment));
-        if unconfirmed > MAX_SKEW { unconfirmed } else { Duration::ZERO }
+    /// clock alone knows, and the time when that was first found: nothing begins by it. Differences that clocks have
+    /// anyway count as none.
+    pub(in crate::daemon) fn unconfirmed(&self) -> (Duration, Timestamp) {
+        let ((system, moment), latest) = (self.sources(), self.latest());
+        let clocks = self.clocks();
+        let length = latest.since(clocks.earliest(system, moment));
+        let length = if length > MAX_SKEW { length } else { Duration::ZERO };
+        (length, clocks.doubted().unwrap_or(latest))
     }
 
     /// Records the time that an upstream states in an answer that it makes now.

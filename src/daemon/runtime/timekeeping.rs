@@ -21,14 +21,15 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const RECORD_EVERY: Duration = Duration::from_mins(1);
 
 /// Marks the store as in use, keeps the time that was agreed with upstreams, and raises and resolves the alert about a
-/// clock that left them, until `stop`. Reports how much of the time is not confirmed, with the time.
+/// clock that left them, until `stop`. Reports how much of the time is not confirmed, and when that was
+/// found.
 ///
 /// # Errors
 /// Never; a store that cannot be written is tried again.
 pub(in crate::daemon) async fn keep_time(
     store: Arc<Store>,
     clock: Arc<Clock>,
-    unconfirmed: impl Fn(Duration, Timestamp),
+    unconfirmed: impl Fn((Duration, Timestamp)),
     stop: CancellationToken,
 ) -> Result<(), StoreError> {
     let mut recorded: Option<(Instant, bool)> = None;
@@ -38,7 +39,7 @@ pub(in crate::daemon) async fn keep_time(
         let ending = stop.is_cancelled();
         // The acceptance of a clock ends when the clocks agree.
         let _ = clock.settle();
-        unconfirmed(clock.unconfirmed(), clock.now());
+        unconfirmed(clock.unconfirmed());
         let ClockReport { distrusted, ahead_seconds, .. } = clock.report();
         let is_due = recorded.is_none_or(|(at, was_distrusted)| {
             ending || was_distrusted != distrusted || at.elapsed() >= RECORD_EVERY

@@ -122,7 +122,7 @@ impl Daemon {
             }
             Loop::Facts => {
                 let Services { policy, clock, .. } = self.services.as_ref();
-                policy.confirm_all_but(clock.unconfirmed(), clock.now());
+                policy.confirm_all_but(clock.unconfirmed());
                 if look_at_marks && !self.services.mirror.settling().borrow().any() {
                     let Services { store, clock, .. } = self.services.as_ref();
                     store.refresh_facts(None, clock.now())?;
