@@ -17,6 +17,7 @@ pub mod config;
 pub mod curation;
 pub mod daemon;
 pub mod demo;
+pub mod files;
 pub mod history;
 pub mod lint;
 pub mod lookalike;

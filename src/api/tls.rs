@@ -1,5 +1,3 @@
-use std::fs::File;
-use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +14,7 @@ use tracing::{info, warn};
 
 use crate::config::TlsFiles;
 use crate::daemon::Watch;
+use crate::files::read_regular_file;
 use crate::model::{Digest, Escaped, reason};
 
 /// The bytes of each file that are read; chains of certificates have a few KiB.
@@ -120,10 +119,7 @@ impl Current {
 impl Contents {
     fn read(files: &TlsFiles) -> Result<Self, TlsError> {
         let read = |path: &Path| {
-            let mut bytes = Vec::new();
-            let read =
-                File::open(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes));
-            read.map(|_| bytes).map_err(|error| bad(path, error.to_string()))
+            read_regular_file(path, MAX_BYTES).map_err(|error| bad(path, error.to_string()))
         };
         Ok(Self { cert: read(&files.cert_file)?, key: read(&files.key_file)? })
     }

@@ -1,6 +1,6 @@
 use super::client::declined;
 use super::error::{CliError, Exit};
-use super::history_text::difference;
+use super::history_text::{difference, length};
 use super::print::{as_json, out};
 use super::target::Target;
 use crate::config::Settings;
@@ -52,6 +52,10 @@ pub(super) fn line(clock: &ClockReport) -> Option<String> {
         )),
         _ if clock.distrusted => Some(format!(
             "{difference}: the store has later times, which are used; correct it, or see `vidimus clock accept`; it shows {system}"
+        )),
+        _ if clock.unconfirmed_seconds > 0 => Some(format!(
+            "{} passed by it alone: reviews dated ahead and cooldowns wait so much longer, until an upstream confirms the time, or a person with `vidimus clock accept`; it shows {system}",
+            length(clock.unconfirmed_seconds)
         )),
         (Agreement::Agreed, _) => Some("agrees with an upstream".to_owned()),
         _ => None,

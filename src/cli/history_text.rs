@@ -93,11 +93,16 @@ pub(super) fn sentence(change: &Change, rules: &Rules, with_names: bool) -> Stri
 /// Says how far the clock of the daemon is from the others.
 pub(super) fn difference(ahead: i64) -> String {
     let side = if ahead < 0 { "behind" } else { "ahead" };
-    let (minutes, hours) = (ahead.unsigned_abs() / 60, ahead.unsigned_abs() / 3_600);
+    format!("{} {side}", length(ahead.unsigned_abs()))
+}
+
+/// Returns a number of seconds in words.
+pub(super) fn length(seconds: u64) -> String {
+    let (minutes, hours) = (seconds / 60, seconds / 3_600);
     match hours {
-        0..=1 => format!("{} {side}", counted(minutes, "minute", "minutes")),
-        2..=47 => format!("{} {side}", counted(hours, "hour", "hours")),
-        hours => format!("{} {side}", counted(hours / 24, "day", "days")),
+        0..=1 => counted(minutes, "minute", "minutes"),
+        2..=47 => counted(hours, "hour", "hours"),
+        hours => counted(hours / 24, "day", "days"),
     }
 }
 

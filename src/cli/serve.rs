@@ -23,8 +23,11 @@ use crate::lint::summarize;
 use crate::model::{Escaped, reason};
 use crate::store::StoreError;
 
+/// The time for which connections wait for the first generation of a daemon that replaces another.
+const LONGEST_SILENCE: Duration = Duration::from_secs(10);
 /// The time that files and the store have to answer before other settings replace those in use.
 const LONGEST_PREPARATION: Duration = Duration::from_secs(10);
+const BETWEEN_PREPARATIONS: Duration = Duration::from_secs(3);
 /// The process stops within five seconds, whatever happens.
 const LONGEST_STOP: Duration = Duration::from_secs(3);
 
@@ -102,7 +105,11 @@ pub(super) async fn run_daemons(
                 let reason = described(&error);
                 error!(reason = %Escaped(&reason), "the daemon does not start with these settings; the earlier ones are used again");
                 refused = Some((settings, reason));
-                Prepared::new(before, Some(&listeners), &surroundings.open_sources).await?
+                let again = prepare_again(before, &listeners, &surroundings.open_sources);
+                let Some(prepared) = stopping.unless_stopped(again).await else {
+                    return Ok(Exit::Done);
+                };
+                prepared
             }
         };
     }
@@ -115,7 +122,7 @@ async fn run_started(
     surroundings: &Surroundings,
     bars: Option<&MultiProgress>,
 ) -> Result<Ended, CliError> {
-    let Started { services, token, upstreams, sources, tls, listeners } = started;
+    let Started { services, token, upstreams, sources, tls, listeners, is_first } = started;
     let stop = surroundings.stopping.stop.child_token();
     let settings = Arc::clone(&services.settings);
     let data = settings.data.clone();
@@ -152,6 +159,15 @@ async fn run_started(
     let door = Door { public, answers_at_once: true, tls, pressure };
     let public = registry(Arc::clone(&services));
     let public = serve_http(listeners.registry.accept()?, public, door, stop.clone());
+    // Clients of a daemon that this one replaces wait, and are not told that nothing is known yet.
+    let waiting = Arc::clone(&services);
+    let public = async move {
+        if !is_first {
+            let _ = timeout(LONGEST_SILENCE, waiting.wait_until_published()).await;
+        }
+        drop(waiting);
+        public.await;
+    };
     tokio::spawn(Arc::clone(&token).follow(stop.clone()));
     let private = operations(Arc::clone(&services), token);
     let local = tokio::spawn(local.serve(private.clone(), stop.clone()));
@@ -185,10 +201,28 @@ async fn run_started(
     Ok(next.map_or(Ended::Stopped, |next| Ended::Replaced(Box::new(next))))
 }
 
+/// Prepares a daemon with settings that were in use, as often as it takes: other files may have changed with them.
+async fn prepare_again(
+    settings: Settings,
+    sockets: &Listeners,
+    open_sources: &OpenSources,
+) -> Prepared {
+    loop {
+        match Prepared::new(settings.clone(), Some(sockets), open_sources).await {
+            Ok(prepared) => return prepared,
+            Err(error) => {
+                let reason = described(&error);
+                error!(reason = %Escaped(&reason), "the earlier settings cannot be used either; they are tried again");
+            }
+        }
+        tokio::time::sleep(BETWEEN_PREPARATIONS).await;
+    }
+}
+
 /// Forgets the settings and closes the sockets of the daemon before when this one serves, or ends.
 async fn forget(earlier: Earlier, services: Arc<Services>, stop: CancellationToken) {
     tokio::select! {
-        () = services.wait_until_ready() => {
+        () = services.wait_until_published() => {
             earlier.lock().unwrap_or_else(PoisonError::into_inner).take();
         }
         () = stop.cancelled() => {}
@@ -209,10 +243,13 @@ impl Replaced {
         loop {
             let settings = self.file.next().await;
             let prepared = timeout(LONGEST_PREPARATION, self.prepare((*settings).clone())).await;
-            let late = || Err("its files or the store give no answer".to_owned());
-            match prepared.unwrap_or_else(|_| late()) {
-                Ok(prepared) => return prepared,
-                Err(reason) => self.file.refuse(&settings, reason, false),
+            match prepared {
+                Ok(Ok(prepared)) => return prepared,
+                Ok(Err(reason)) => self.file.refuse(&settings, reason, false),
+                Err(_) => {
+                    let late = "a file that it names, or the store, gives no answer; it is tried again when it changes";
+                    self.file.refuse(&settings, late.to_owned(), true);
+                }
             }
         }
     }

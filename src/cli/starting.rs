@@ -32,6 +32,8 @@ pub(super) struct Started {
     pub sources: OwnershipSources,
     pub tls: Option<Tls>,
     pub listeners: Listeners,
+    /// True for the first one of the process.
+    pub is_first: bool,
 }
 
 /// Opens the store and reads the overlays, on threads that may block. The `first` daemon of a process does not wait for a
@@ -51,7 +53,9 @@ pub(super) async fn start(
     })
     .await?;
     let store = open_store(&settings, shift, is_first).await?.limited(settings.disk);
-    remove_left_copies(&settings.data);
+    if is_first {
+        remove_left_copies(&settings.data);
+    }
     let clock = clock_of(&store)?.shifted(shift);
     let hears =
         |upstream: &Upstream| upstream.enabled && matches!(upstream.origin, Origin::Registry(_));
@@ -75,7 +79,7 @@ pub(super) async fn start(
             .map_err(|source| CliError::File { path: settings.data.join(TOKEN_FILE), source })?;
         let services = Services::new(settings, Arc::new(store), Arc::new(clock), overlays)?;
         services.count_dropped_log_lines(dropped_lines);
-        Ok(Started { services, token, upstreams, sources, tls, listeners })
+        Ok(Started { services, token, upstreams, sources, tls, listeners, is_first })
     })
     .await
 }

@@ -7,8 +7,12 @@ use thiserror::Error;
 use super::fields::WEBHOOK;
 use super::upstream::is_id;
 use crate::alert::{AlertKind, Format};
+use crate::files::read_regular_text;
 use crate::lint::{Fields, Finding, Node, Reader, Source, duration};
 use crate::model::Secret;
+
+/// No address or secret has as many bytes.
+const MAX_HIDDEN_BYTES: u64 = 64 * 1024;
 
 /// A recipient of alerts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +56,7 @@ impl Hidden {
     pub fn read(&self) -> Result<Secret, HiddenError> {
         let (text, place) = match self {
             Self::File(path) => {
-                let text = std::fs::read_to_string(path)
+                let text = read_regular_text(path, MAX_HIDDEN_BYTES)
                     .map_err(|source| HiddenError::File { path: path.clone(), source })?;
                 (text, path.display().to_string())
             }

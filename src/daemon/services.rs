@@ -196,10 +196,10 @@ impl Services {
         self.publication.published()
     }
 
-    /// Waits until there is enough for a first generation.
-    pub async fn wait_until_ready(&self) {
+    /// Waits until there is a first generation.
+    pub async fn wait_until_published(&self) {
         // The sender is a field, so it is not dropped meanwhile.
-        let _ = self.ready.subscribe().wait_for(|is_ready| *is_ready).await;
+        let _ = self.publication.generations().wait_for(|generation| *generation > 0).await;
     }
 
     /// Returns true if the store is new, and does not know yet whether the view will show the name.

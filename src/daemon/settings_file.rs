@@ -33,8 +33,9 @@ struct Seen {
 struct Refused {
     digest: Option<Digest>,
     reason: String,
-    /// True if a daemon did not start with them: another attempt would stop the one that runs.
-    was_started: bool,
+    /// True if they are not tried again before the file changes: a daemon did not start with them, and another attempt
+    /// would stop the one that runs; or what they name gave no answer, and another attempt would wait beside the first.
+    is_final: bool,
 }
 
 impl SettingsFile {
@@ -53,10 +54,9 @@ impl SettingsFile {
         }
     }
 
-    /// Gives up settings that cannot be used. They are offered again at the next look, unless a daemon `was_started`
-    /// with them.
-    pub fn refuse(&self, settings: &Settings, reason: String, was_started: bool) {
-        let refused = Refused { digest: settings.reading.digest, reason, was_started };
+    /// Gives up settings that cannot be used. They are offered again at the next look, unless that `is_final`.
+    pub fn refuse(&self, settings: &Settings, reason: String, is_final: bool) {
+        let refused = Refused { digest: settings.reading.digest, reason, is_final };
         self.seen().refused = Some(refused);
         self.offered.send_replace(None);
     }
@@ -73,7 +73,7 @@ impl SettingsFile {
                 seen.digest = other.reading.digest;
                 let refused =
                     seen.refused.take().filter(|refused| refused.digest == other.reading.digest);
-                let is_final = refused.as_ref().is_some_and(|refused| refused.was_started);
+                let is_final = refused.as_ref().is_some_and(|refused| refused.is_final);
                 seen.refused = refused;
                 if is_settled && !is_final {
                     self.offered.send_replace(Some(Arc::new(other)));
@@ -156,14 +156,14 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("vidimus.toml");
         let file = file_in_use(&path);
-        for (was_started, wanted) in [(false, true), (true, false)] {
+        for (is_final, wanted) in [(false, true), (true, false)] {
             write(&path, "namespace = \"com.example\"\n");
             let _ = (file.look(), file.look());
             let offered = file.next().now_or_never().expect("other settings");
-            file.refuse(&offered, "the address is in use".to_owned(), was_started);
+            file.refuse(&offered, "the address is in use".to_owned(), is_final);
             let reasons = file.look();
             assert!(reasons[0].contains("the address is in use"), "{reasons:?}");
-            assert_eq!(file.next().now_or_never().is_some(), wanted, "{was_started}");
+            assert_eq!(file.next().now_or_never().is_some(), wanted, "{is_final}");
         }
         write(&path, "namespace = \"com.example.other\"\n");
         assert_eq!([file.look(), file.look()], [[] as [&str; 0], []]);

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -12,7 +12,8 @@ use url::Url;
 
 use super::budget::Budget;
 use super::dns::ResolverError;
-use super::watched::Watched;
+use super::watched::{MAX_BYTES, Watched};
+use crate::files::read_regular_file;
 use crate::model::{Escaped, Timestamp};
 use crate::sync::{Epoch, FetchFailure, FetchedPage};
 
@@ -282,26 +283,27 @@ pub(super) fn retry_after(headers: &HeaderMap, date: Option<Timestamp>) -> Optio
     }
 }
 
-fn certificates(path: &PathBuf) -> Result<Vec<Certificate>, AccessError> {
+fn certificates(path: &Path) -> Result<Vec<Certificate>, AccessError> {
     let pem = read(path)?;
     match Certificate::from_pem_bundle(&pem) {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => Err(AccessError::Certificate { path: path.clone() }),
+        _ => Err(AccessError::Certificate { path: path.to_owned() }),
     }
 }
 
-pub(super) fn token(path: &PathBuf) -> Result<String, AccessError> {
+pub(super) fn token(path: &Path) -> Result<String, AccessError> {
     let text = String::from_utf8(read(path)?).unwrap_or_default();
     let token = text.trim();
     if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) {
         Ok(token.to_owned())
     } else {
-        Err(AccessError::Token { path: path.clone() })
+        Err(AccessError::Token { path: path.to_owned() })
     }
 }
 
-fn read(path: &PathBuf) -> Result<Vec<u8>, AccessError> {
-    std::fs::read(path).map_err(|source| AccessError::File { path: path.clone(), source })
+fn read(path: &Path) -> Result<Vec<u8>, AccessError> {
+    read_regular_file(path, MAX_BYTES)
+        .map_err(|source| AccessError::File { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

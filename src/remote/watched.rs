@@ -1,19 +1,17 @@
 use std::error::Error;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use rustix::fs::OFlags;
 use tracing::info;
 
+use crate::files::read_regular_file;
 use crate::model::{Digest, Escaped, reason};
 
 /// More bytes of a file are not compared: no key, token or list of certificates has as many.
-const MAX_BYTES: u64 = 4 * 1024 * 1024;
+pub(super) const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A value that is made of files, and made again when the content of one of them changes.
 ///
@@ -124,23 +122,11 @@ impl<T> Watched<T> {
 /// Returns the digest of what the files contain.
 fn content(files: &[PathBuf]) -> Result<Digest, String> {
     let read = |path: &PathBuf| {
-        read_file(path)
+        read_regular_file(path, MAX_BYTES)
             .map_err(|error| format!("the file {} cannot be read: {error}", path.display()))
     };
     let texts: Vec<Vec<u8>> = files.iter().map(read).collect::<Result<_, String>>()?;
     Ok(Digest::of_parts(texts.iter().map(Vec::as_slice)))
-}
-
-/// Reads a regular file. Another one is not waited for: a pipe may have no writer, and gives its content once.
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    let without_waiting = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let file = File::options().read(true).custom_flags(without_waiting).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is not a regular file"));
-    }
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -184,7 +170,12 @@ mod tests {
         let watched = watch(&path).expect("a value");
         write(&other, "other").expect("a file");
         let times = std::fs::metadata(&path).and_then(|file| file.modified()).expect("a time");
-        File::options().write(true).open(&other).expect("open").set_modified(times).expect("set");
+        std::fs::File::options()
+            .write(true)
+            .open(&other)
+            .expect("open")
+            .set_modified(times)
+            .expect("set");
         rename(&other, &path).expect("replaced");
         assert_eq!([watched.look(), watched.look()], [Ok(false), Ok(true)]);
         assert_eq!(&**watched.current(), "other");

@@ -41,9 +41,10 @@ impl RunFacts {
             let (cap, floor) = (NAMESPACE_CAP, FLOOR_NAMES);
             Share { kind, cap, limit, percent, floor, what }
         };
-        // Names that are served count whole, as in one run.
+        // Names that are served count whole, as in one run. An organisation edits many of its few own files at once.
         let of_served = |kind, limit, percent: u64, what| {
-            let (cap, floor, percent) = (u64::MAX, FLOOR_DELETED, percent.max(deleted_percent));
+            let floor = if kind == ChangeKind::Deleted { FLOOR_DELETED } else { FLOOR_NAMES };
+            let (cap, percent) = (u64::MAX, percent.max(deleted_percent));
             Share { kind, cap, limit, percent, floor, what }
         };
         let (removed, rewritten) = (SafetyLimit::Removed, SafetyLimit::Rewritten);

@@ -29,9 +29,21 @@ const ENDS: [&str; 12] = [
     "success",
     "ok",
 ];
-/// Members that say nothing of further rows, whatever their value: the schema and the version of the document, when and
-/// for which request it was made and how long that took, the order of its rows, and links to this page or the first.
-const HARMLESS: [&str; 16] = [
+/// Members that say nothing of further rows, whatever their value: the schema and the version of the document, what its
+/// registry is and that it succeeded, when and for which request it was made, how long that took and how long it may be
+/// kept, the order of its rows, and links to this page or the first.
+const HARMLESS: [&str; 27] = [
+    "status",
+    "message",
+    "code",
+    "etag",
+    "ttl",
+    "expires",
+    "expiresat",
+    "registry",
+    "source",
+    "title",
+    "license",
     "schema",
     "version",
     "apiversion",

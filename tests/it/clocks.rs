@@ -208,6 +208,11 @@ async fn time_that_no_other_clock_confirms_begins_no_review() {
     daemon.serves(1).await;
     place.overlay("policy.yaml", &format!("servers: [{{name: {ENTRY}, approval: {approval}}}]"));
     daemon.serves(0).await;
+    let printed = place.print(&["status"]);
+    assert!(printed.contains("clock       365 days passed by it alone"), "{printed}");
+    let accepted = accept(&place, "2027-06-01T00:35:00Z");
+    assert_eq!(accepted.status.code(), Some(0), "{}", text(&accepted.stderr));
+    daemon.serves(1).await;
     upstream.behave();
     upstream.set_date("Tue, 01 Jun 2027 00:31:00 GMT");
     clock_until(&daemon, "agreed", false).await;

@@ -226,30 +226,32 @@ fn sync(place: &Workplace, more: &[&str]) -> String {
 /// P27: no publisher has many namespaces in an internal registry.
 #[tokio::test(flavor = "multi_thread")]
 async fn served_names_of_one_namespace_do_not_go_missing_in_slices() {
-    let (upstream, place, daemon) = serve(40).await;
+    let (upstream, place, daemon) = serve(60).await;
     let vanish = |slice: std::ops::Range<u64>| {
         slice.for_each(|index| upstream.vanish(&format!("com.acme/tool{index}"), "1.0.0"));
     };
-    vanish(0..5);
+    vanish(0..7);
     assert_eq!(sync(&place, &["--full"]), "");
-    daemon.serves(35).await;
-    vanish(5..9);
-    let found = "9 of 40 served names went missing within 24 hours, this run included; allowed: 20 %, or 4 names";
+    vanish(7..14);
+    assert_eq!(sync(&place, &["--full"]), "");
+    daemon.serves(46).await;
+    vanish(14..21);
+    let found = "21 of 60 served names went missing within 24 hours, this run included; allowed: 20 %, or 20 names";
     assert_eq!(sync(&place, &["--full"]), found);
     assert_eq!(sync(&place, &["--full"]), found, "again");
-    daemon.serves(35).await;
+    daemon.serves(46).await;
 }
 
 /// P27.
 #[tokio::test(flavor = "multi_thread")]
 async fn served_names_of_one_namespace_are_not_rewritten_at_once() {
-    let (upstream, place, daemon) = serve(40).await;
-    for name in of("com.acme", 9) {
+    let (upstream, place, daemon) = serve(60).await;
+    for name in of("com.acme", 21) {
         upstream.put(Row::new(&name, "1.0.0").described("Other").published(&now()));
     }
     let found = sync(&place, &[]);
-    assert!(found.starts_with("9 of 40 served names were rewritten within 24 hours"), "{found}");
-    daemon.serves(40).await;
+    assert!(found.starts_with("21 of 60 served names were rewritten within 24 hours"), "{found}");
+    daemon.serves(60).await;
     let drift = place.json(&["alerts", "--kind", "drift", "--json"]);
     assert_eq!(drift.as_array().map(Vec::len), Some(0), "{drift}");
 }

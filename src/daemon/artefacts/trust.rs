@@ -1,10 +1,9 @@
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::PathBuf;
 
 use crate::attestation::Verifier;
 use crate::config::{ProvenanceSettings, Settings};
 use crate::daemon::DaemonError;
+use crate::files::read_regular_file;
 use crate::remote::Watched;
 
 /// More bytes are not read: the verifier refuses as many.
@@ -37,12 +36,8 @@ fn read_trust(settings: &ProvenanceSettings) -> Result<Verifier, DaemonError> {
 
 fn read(path: Option<&PathBuf>) -> Result<Option<Vec<u8>>, DaemonError> {
     let Some(path) = path else { return Ok(None) };
-    let open = || -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        File::open(path)?.take(MAX_FILE).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    open().map(Some).map_err(|source| DaemonError::TrustFile { path: path.clone(), source })
+    let read = read_regular_file(path, MAX_FILE);
+    read.map(Some).map_err(|source| DaemonError::TrustFile { path: path.clone(), source })
 }
 
 #[cfg(test)]

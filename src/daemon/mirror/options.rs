@@ -118,7 +118,10 @@ impl SyncFailure {
     /// Returns true if the cursor that the run keeps may be the cause: upstream was there and gave no page.
     pub(super) const fn may_be_of_cursor(&self) -> bool {
         match self {
-            Self::Fetch(FetchFailure::Status { status, .. }) => *status != 429,
+            // A gateway without its registry says nothing of a cursor.
+            Self::Fetch(FetchFailure::Status { status, .. }) => {
+                !matches!(*status, 429 | 502 | 503 | 504)
+            }
             Self::Fetch(FetchFailure::Timeout { .. } | FetchFailure::Broken { .. })
             | Self::Page(_) => true,
             _ => false,

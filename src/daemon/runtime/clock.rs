@@ -60,6 +60,9 @@ pub struct ClockReport {
     pub system: Timestamp,
     /// Seconds by which it is ahead of the nearest other clock, or of the newest stored time.
     pub ahead_seconds: i64,
+    /// The seconds that passed by this clock alone: reviews dated ahead and cooldowns wait for so much longer.
+    #[serde(default)]
+    pub unconfirmed_seconds: u64,
     /// The acceptance by an operator that is in effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<AcceptedClock>,
@@ -220,8 +223,9 @@ impl Clock {
     /// Returns the state of the clock.
     #[must_use]
     pub fn report(&self) -> ClockReport {
-        let (system, moment) = self.sources();
-        self.report_of(&self.clocks(), system, moment)
+        let ((system, moment), (unconfirmed, _)) = (self.sources(), self.unconfirmed());
+        let report = self.report_of(&self.clocks(), system, moment);
+        ClockReport { unconfirmed_seconds: unconfirmed.as_secs(), ..report }
     }
 
     fn report_of(&self, clocks: &Clocks, system: Timestamp, moment: Duration) -> ClockReport {
@@ -237,6 +241,7 @@ impl Clock {
             distrusted: is_skewed || is_behind_stored,
             system,
             ahead_seconds: ahead / 1_000_000,
+            unconfirmed_seconds: 0,
             accepted: accepted.cloned(),
         }
     }
@@ -253,11 +258,11 @@ impl Clock {
         reason: &str,
         actor: Actor,
     ) -> Result<(AcceptedClock, ClockRecord), ClockNotAccepted> {
-        let (system, moment) = self.sources();
+        let ((system, moment), (unconfirmed, _)) = (self.sources(), self.unconfirmed());
         let mut clocks = self.clocks();
         let ClockReport { distrusted, ahead_seconds: ahead, .. } =
             self.report_of(&clocks, system, moment);
-        if !distrusted {
+        if !distrusted && unconfirmed.is_zero() {
             return Err(ClockNotAccepted::Trusted);
         }
         if exceeds(system.as_micros().saturating_sub(seen.as_micros())) {

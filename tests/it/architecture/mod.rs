@@ -13,8 +13,9 @@ use layers::Permission;
 use source::Source;
 
 /// Every module, from the bottom up, with the modules that it may use.
-const MAY_USE: [Permission<'static>; 25] = [
+const MAY_USE: [Permission<'static>; 26] = [
     ("model", &[]),
+    ("files", &[]),
     ("lint", &["model"]),
     ("sync", &["model"]),
     ("ownership", &["model"]),
@@ -55,12 +56,16 @@ const MAY_USE: [Permission<'static>; 25] = [
             "history",
         ],
     ),
-    ("remote", &["model", "sync", "ownership", "artefact", "provenance", "advisory", "alert"]),
+    (
+        "remote",
+        &["files", "model", "sync", "ownership", "artefact", "provenance", "advisory", "alert"],
+    ),
     ("attestation", &["model", "provenance"]),
-    ("config", &["model", "lint", "overlay", "sync", "curation", "ownership", "alert"]),
+    ("config", &["files", "model", "lint", "overlay", "sync", "curation", "ownership", "alert"]),
     (
         "daemon",
         &[
+            "files",
             "model",
             "scan",
             "lint",
@@ -83,7 +88,10 @@ const MAY_USE: [Permission<'static>; 25] = [
     ),
     (
         "api",
-        &["model", "advisory", "alert", "sync", "curation", "catalog", "store", "config", "daemon"],
+        &[
+            "files", "model", "advisory", "alert", "sync", "curation", "catalog", "store",
+            "config", "daemon",
+        ],
     ),
     ("telemetry", &[]),
     ("demo", &["model", "daemon", "api"]),

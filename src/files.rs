@@ -1,0 +1,52 @@
+//! Reads files that people name.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+/// Reads the first bytes of a regular file, this many at most. Another file is not waited for: a pipe may have no writer,
+/// and gives its content once.
+///
+/// # Errors
+/// When it cannot be read, or is not a regular file.
+pub fn read_regular_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let without_waiting = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = File::options().read(true).custom_flags(without_waiting).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads a regular file as text.
+///
+/// # Errors
+/// As [`read_regular_file`], and when it is not UTF-8.
+pub fn read_regular_text(path: &Path, most: u64) -> io::Result<String> {
+    let bytes = read_regular_file(path, most)?;
+    String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// P90.
+    #[test]
+    fn pipe_without_a_writer_is_refused_and_a_long_file_is_cut() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("long"), "0123456789").expect("written");
+        assert_eq!(read_regular_text(&path("long"), 4).expect("read"), "0123");
+        let made = std::process::Command::new("mkfifo").arg(path("pipe")).status();
+        assert!(made.expect("it runs").success());
+        let refused = read_regular_file(&path("pipe"), 4).expect_err("it would wait");
+        assert_eq!(refused.to_string(), "it is not a regular file");
+        assert!(read_regular_file(folder.path(), 4).is_err(), "a folder");
+    }
+}
