@@ -76,7 +76,7 @@ impl Reached {
             .connect_timeout(CONNECT)
             .read_timeout(IDLE.max(FIRST_BYTE))
             .redirect(Policy::custom(same_origin));
-        let token = access.token_file.as_ref().map(token).transpose()?;
+        let token = access.token_file.as_deref().map(token).transpose()?;
         let client = builder.build().map_err(|source| AccessError::Client { source })?;
         Ok(Self { client, token })
     }

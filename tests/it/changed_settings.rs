@@ -131,11 +131,12 @@ async fn registry_moves_to_another_address_and_back() {
     listen(first);
     let child = place.command(&["serve", "--ops-listen=127.0.0.1:0"]).spawn().expect("it runs");
     let mut daemon = Running(child);
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     for (address, other) in [(first, second), (second, first), (first, second)] {
         listen(address);
         eventually(&format!("{address} is served, and {other} is given up"), async || {
             assert_eq!(daemon.0.try_wait().expect("a status"), None, "the daemon ended");
-            let is_served = reqwest::get(format!("http://{address}/livez")).await.is_ok();
+            let is_served = client.get(format!("http://{address}/livez")).send().await.is_ok();
             (is_served && std::net::TcpStream::connect(other).is_err()).then_some(())
         })
         .await;
