@@ -37,21 +37,34 @@ async fn catches_signals(child: &mut Child) {
 #[tokio::test(flavor = "multi_thread")]
 async fn start_that_hangs_in_a_file_ends_at_each_signal() {
     let upstream = Upstream::start([]).await;
-    for (signal, file) in [("TERM", "token"), ("INT", "token"), ("TERM", "pipe.toml")] {
+    for signal in ["TERM", "INT"] {
         let place = Workplace::new(&upstream.url);
-        place.upstream(&upstream.url, "token_file = \"token\"");
-        // Reading a pipe without a writer waits for ever.
-        let made = Command::new("mkfifo").arg(place.path().join(file)).status();
-        assert!(made.expect("mkfifo runs").success());
+        make_pipe(&place, "pipe.toml");
         let mut command = place.command(&[&["serve"], LOOPBACK.as_slice()].concat());
-        if file == "pipe.toml" {
-            command.arg("--config=pipe.toml");
-        }
-        let mut child =
-            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
+        // Reading a pipe without a writer waits for ever.
+        command.arg("--config=pipe.toml").stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("it runs");
         catches_signals(&mut child).await;
         send(signal, child.id());
-        assert_eq!(code(child).await, Some(0), "{signal} while {file} is read");
+        assert_eq!(code(child).await, Some(0), "{signal} while the settings are read");
+    }
+}
+
+fn make_pipe(place: &Workplace, file: &str) {
+    let made = Command::new("mkfifo").arg(place.path().join(file)).status();
+    assert!(made.expect("mkfifo runs").success());
+}
+
+/// P90: a start waits for no pipe in place of a token, and neither does a check.
+#[tokio::test(flavor = "multi_thread")]
+async fn start_and_check_refuse_a_pipe_in_place_of_a_token() {
+    let upstream = Upstream::start([]).await;
+    let place = Workplace::new(&upstream.url);
+    place.upstream(&upstream.url, "token_file = \"token\"");
+    make_pipe(&place, "token");
+    for output in [place.refused_start(), place.run(&["check"])] {
+        let printed = text(&output.stdout) + &text(&output.stderr);
+        assert!(!output.status.success() && printed.contains("not a regular file"), "{printed}");
     }
 }
 
@@ -76,10 +89,8 @@ async fn hang_up_stops_no_daemon() {
 #[tokio::test(flavor = "multi_thread")]
 async fn second_interrupt_ends_a_synchronisation_that_hangs() {
     let upstream = Upstream::start([]).await;
+    upstream.slow_down(Duration::from_hours(1));
     let place = Workplace::new(&upstream.url);
-    place.upstream(&upstream.url, "token_file = \"token\"");
-    let made = Command::new("mkfifo").arg(place.path().join("token")).status();
-    assert!(made.expect("mkfifo runs").success());
     let mut command = place.command(&["sync"]);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs");
     catches_signals(&mut child).await;
