@@ -223,3 +223,30 @@ fn name_on_hold_may_belong_to_its_upstream_until_a_person_decides() {
     let dirty = store.snapshot().and_then(|snapshot| snapshot.dirty_names()).expect("read").names;
     assert_eq!(dirty, ["a.b/c", "a.b/d"].map(|name| Name::parse(name).expect("a name")).into());
 }
+
+/// P40: a full list that is cut off brings nothing, and so no reason to ask a person again.
+#[test]
+fn discarded_change_stays_discarded_when_its_entry_is_absent_once() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    let first = [Row::Entry(entry("a.b/c", "1", "x"))];
+    store.commit(&Batch::of("up", &first, Destination::Live, NOW)).expect("written");
+    let other = [Row::Entry(entry("a.b/c", "1", "other"))];
+    hold_rows(&store, &other);
+    assert_eq!(names_on_hold(&store), ["a.b/c"]);
+    decide(&store, HoldDecision::Discard, None);
+    let state = UpstreamState::default();
+    let cut_off = Acceptance {
+        upstream: "up",
+        state: &state,
+        complete: true,
+        safety_limits: &SafetyLimits::default(),
+        hold: &Hold::default(),
+        whole: &state,
+        backdated_before: None,
+        now: NOW,
+    };
+    store.accept(&cut_off).expect("accepted");
+    hold_rows(&store, &other);
+    let asked = names_on_hold(&store);
+    assert!(!asked.contains(&"a.b/c".to_owned()), "{asked:?}");
+}

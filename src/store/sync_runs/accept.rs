@@ -191,7 +191,10 @@ impl Store {
             let (key, _) = row?;
             let (_, name, version) = key.value();
             if !seen.contains(&codec::seen_key(name, version)) {
-                if meets_discarded(&mut discarded, key.value(), codec::ABSENT)? {
+                // An absence is nothing that arrives: another discarded change of the entry stays discarded.
+                let before = discarded.get(key.value())?;
+                let digest = missing_digest(name, version);
+                if before.is_some_and(|before| before.value() == digest.as_bytes()) {
                     moved.has_discarded = true;
                 } else {
                     absent.push((name.to_owned(), version.to_owned()));
