@@ -4,6 +4,7 @@
 use crate::support::daemon::{Answer, Daemon, Workplace, answer};
 use crate::support::registry::{OFFICIAL, Row};
 use crate::support::upstream::Upstream;
+use crate::support::wait::eventually;
 use reqwest::{Method, header};
 use serde_json::Value;
 
@@ -492,7 +493,11 @@ async fn view_shows_only_entries_within_its_limits() {
         "/views/first/v0.1/servers/com.n001%2Ftool/versions/latest".into(),
         "/v0.1/servers/com.unknown%2Fx/versions/latest".into(),
     ] {
-        let answer = daemon.get(&path).await;
+        // A new store says for a moment that it may show the name later.
+        let answer = eventually("the store is not new any more", async || {
+            Some(daemon.get(&path).await).filter(|answer| answer.status != 503)
+        })
+        .await;
         answers.push(answer.status);
         bodies.push(answer.text);
     }
