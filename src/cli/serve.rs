@@ -1,5 +1,5 @@
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::MultiProgress;
@@ -66,6 +66,10 @@ enum Ended {
 /// The settings and the sockets of the daemon before, until the one that replaced it serves.
 type Earlier = Arc<Mutex<Option<(Settings, Listeners)>>>;
 
+fn locked(earlier: &Earlier) -> MutexGuard<'_, Option<(Settings, Listeners)>> {
+    earlier.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Runs a daemon, and another one each time that the settings file has other settings, until a stop. A daemon that does
 /// not start leaves its place to one with the earlier settings.
 pub(super) async fn run_daemons(
@@ -92,12 +96,11 @@ pub(super) async fn run_daemons(
             }
             Err(error) => Err(error),
         };
-        let before = earlier.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let before = locked(&earlier).take();
         prepared = match (ended, before) {
             (Ok(Ended::Stopped), _) => return Ok(Exit::Done),
             (Ok(Ended::Replaced(next)), _) => {
-                let mut earlier = earlier.lock().unwrap_or_else(PoisonError::into_inner);
-                *earlier = Some((settings, listeners));
+                *locked(&earlier) = Some((settings, listeners));
                 *next
             }
             (Err(error), None) => return Err(error),
@@ -223,7 +226,7 @@ async fn prepare_again(
 async fn forget(earlier: Earlier, services: Arc<Services>, stop: CancellationToken) {
     tokio::select! {
         () = services.wait_until_published() => {
-            earlier.lock().unwrap_or_else(PoisonError::into_inner).take();
+            locked(&earlier).take();
         }
         () = stop.cancelled() => {}
     }

@@ -202,9 +202,11 @@ impl Settings {
     pub fn reread(&self) -> Result<Option<Self>, Vec<Finding>> {
         let Reading { digest, given: (given, named) } = &self.reading;
         // A file that was there is not optional any more.
-        let read = Self::load(&self.file, *named || digest.is_some(), given.clone())?;
-        let same = Self { reading: self.reading.clone(), ..read.clone() };
-        Ok((same != *self).then_some(read))
+        let mut read = Self::load(&self.file, *named || digest.is_some(), given.clone())?;
+        let reading = std::mem::replace(&mut read.reading, self.reading.clone());
+        let is_other = read != *self;
+        read.reading = reading;
+        Ok(is_other.then_some(read))
     }
 
     /// Returns the path of the Unix socket of operations.

@@ -30,6 +30,14 @@ async fn place(expires: &str) -> (Upstream, Workplace) {
     (upstream, place)
 }
 
+/// Lets the upstream state no time any more.
+fn take_down(upstream: &Upstream) {
+    upstream.misbehave(|_| {
+        let status = axum::http::StatusCode::BAD_GATEWAY;
+        Some(crate::support::upstream::problem(status, "down"))
+    });
+}
+
 fn policy(place: &Workplace, expires: &str, more: &str) {
     let approval = format!("{{state: approved, reviewed: 2026-05-01, expires: {expires}}}");
     let rule = format!("servers: [{{name: {ENTRY}, approval: {approval}{more}}}]");
@@ -134,11 +142,7 @@ async fn clock_that_was_set_back_revives_no_approval_and_is_an_alert_before_any_
     assert_eq!(daemon.get("/v0.1/servers").await.items(), <[&str; 0]>::default());
     assert_eq!(daemon.signal("TERM").await, Some(0));
 
-    // Nothing answers any more.
-    upstream.misbehave(|_| {
-        let status = axum::http::StatusCode::BAD_GATEWAY;
-        Some(crate::support::upstream::problem(status, "down"))
-    });
+    take_down(&upstream);
     let daemon = start(&place, &upstream, "2026-05-20T00:00:00Z", "").await;
     let status = clock_until(&daemon, "skewed", true).await;
     assert!(now(&status) >= "2026-06-02", "{status}");
@@ -189,10 +193,7 @@ async fn time_that_no_other_clock_confirms_begins_no_review() {
     daemon.serves(0).await;
     assert_eq!(daemon.signal("TERM").await, Some(0));
 
-    upstream.misbehave(|_| {
-        let status = axum::http::StatusCode::BAD_GATEWAY;
-        Some(crate::support::upstream::problem(status, "down"))
-    });
+    take_down(&upstream);
     let daemon = start(&place, &upstream, "2027-06-01T00:00:00Z", "").await;
     let status = clock_until(&daemon, "unknown", false).await;
     assert!(now(&status).starts_with("2027-06-01"), "{status}");
