@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::runtime::{Bounded, Clock, LOOK_WITHIN, blocking, report_alerts};
+use super::runtime::{Bounded, Clock, blocking, late, report_alerts};
 use crate::alert::{AlertKind, Evidence, Figure, ReportedAlert};
 use crate::model::Escaped;
 use crate::store::{Store, StoreError};
@@ -83,7 +83,9 @@ impl Watch {
             let (look, before) = (Arc::clone(&self.look), failures.reasons.clone());
             let found = tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                found = looking.run(|| blocking(move || look())) => found.unwrap_or_else(|| vec![self.late()]),
+                found = looking.run(|| blocking(move || look())) => {
+                    found.unwrap_or_else(|| vec![late(&format!("the files for {}", self.subject))])
+                }
             };
             let lasting = failures.lasting(found);
             if failures.reasons != before {
@@ -101,13 +103,6 @@ impl Watch {
             }
         }
         Ok(())
-    }
-
-    fn late(&self) -> String {
-        let (subject, seconds) = (self.subject, LOOK_WITHIN.as_secs());
-        format!(
-            "the files for {subject} could not be read within {seconds} seconds; a mount may give no answer"
-        )
     }
 
     fn log(&self, reasons: &[String]) {

@@ -17,9 +17,7 @@ use super::source::{Source, open_source};
 use crate::config::{Origin, Settings, Upstream, read_upstreams};
 use crate::daemon::DaemonError;
 use crate::daemon::looks::Failures;
-use crate::daemon::runtime::{
-    Bounded, LOOK_WITHIN, Supervisor, blocking, loop_source, report_alerts,
-};
+use crate::daemon::runtime::{Bounded, Supervisor, blocking, late, loop_source, report_alerts};
 use crate::lint::{Finding, Severity};
 use crate::model::{Escaped, reason};
 use crate::store::StoreError;
@@ -331,11 +329,6 @@ fn open_all(
     };
     let sources = upstreams.iter().map(open).collect();
     (upstreams, sources)
-}
-
-fn late(what: &str) -> String {
-    let seconds = LOOK_WITHIN.as_secs();
-    format!("{what} could not be read within {seconds} seconds; a mount may give no answer")
 }
 
 /// Returns the sources of alerts about one upstream and its loops.

@@ -4,7 +4,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 /// The time that a look at files has; a mount may give no answer.
-pub(in crate::daemon) const LOOK_WITHIN: Duration = Duration::from_secs(10);
+const LOOK_WITHIN: Duration = Duration::from_secs(10);
+
+/// Returns the reason why a look at files is late.
+pub(in crate::daemon) fn late(files: &str) -> String {
+    let seconds = LOOK_WITHIN.as_secs();
+    format!("{files} could not be read within {seconds} seconds; a mount may give no answer")
+}
 
 /// Work that may hang: its user waits no longer than [`LOOK_WITHIN`] for it, and no second one begins beside it.
 #[derive(Debug)]
