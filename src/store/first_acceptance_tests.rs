@@ -9,8 +9,8 @@ use crate::model::{
     Actor, Entry, Head, Name, OFFICIAL_META, Quarantined, Timestamp, TombstoneStub,
 };
 use crate::sync::{
-    DecisionRequest, ExceededLimit, HoldDecision, Row, SafetyLimit, SafetyLimits, SyncKind,
-    SyncRun, short_id, shown,
+    DecisionRequest, ExceededLimit, HoldDecision, Row, RunChanges, SafetyLimit, SafetyLimits,
+    SyncKind, SyncRun, short_id, shown,
 };
 
 const APPROVED: &str =
@@ -77,6 +77,7 @@ impl Mirror {
             complete: false,
             safety_limits: &safety_limits,
             hold,
+            changes: &RunChanges::default(),
             whole: &state,
             backdated_before: stored.backdated_before(),
             now,

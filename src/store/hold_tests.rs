@@ -6,8 +6,8 @@ use super::tests::{NOW, entry};
 use super::*;
 use crate::model::{Actor, Digest, Name, Timestamp};
 use crate::sync::{
-    ChangeKind, DecisionRequest, ExceededLimit, HoldDecision, NamesBefore, Row, SafetyLimit,
-    SafetyLimits, UpstreamState, short_id, shown,
+    ChangeKind, DecisionRequest, ExceededLimit, HoldDecision, NamesBefore, RecentChanges, Row,
+    RunChanges, SafetyLimit, SafetyLimits, UpstreamState, short_id, shown,
 };
 
 /// Stages rows, and accepts the run with all of them on hold.
@@ -19,7 +19,8 @@ fn hold_rows(store: &Store, rows: &[Row]) {
 }
 
 /// Stages rows and accepts them on hold, since they exceed the limit of deletions.
-fn hold_beyond_the_limit(store: &Store, rows: &[Row], state: &UpstreamState) {
+fn hold_beyond_the_limit(store: &Store, rows: &[Row], changes: &RunChanges) {
+    let state = &UpstreamState::default();
     let batch = Batch { state: Some(state), ..Batch::of("up", rows, Destination::Staged, NOW) };
     store.commit(&batch).expect("staged");
     let (found, allowed) = (String::new(), String::new());
@@ -30,6 +31,7 @@ fn hold_beyond_the_limit(store: &Store, rows: &[Row], state: &UpstreamState) {
         complete: false,
         safety_limits: &SafetyLimits::default(),
         hold: &Hold { rows: rows.iter().map(Row::key).collect(), exceeded, ..Hold::default() },
+        changes,
         whole: state,
         backdated_before: None,
         now: NOW,
@@ -46,6 +48,7 @@ fn accept(store: &Store, rows: &[Row], state: &UpstreamState, waiting: BTreeSet<
         complete: false,
         safety_limits: &SafetyLimits::default(),
         hold: &Hold { rows: keys, waiting, ..Hold::default() },
+        changes: &RunChanges::default(),
         whole: state,
         backdated_before: None,
         now: NOW,
@@ -98,20 +101,58 @@ fn released_name_leaves_the_others_on_hold() {
 fn only_the_release_of_a_whole_set_begins_the_windows_of_its_kinds_again() {
     let gone = Name::parse("a.b/gone").expect("a name");
     let before = NamesBefore { all: 9, weight: 9, served: 9 };
-    let mut state = UpstreamState::default();
-    state.recent.add(NOW, before, [(ChangeKind::Deleted, gone)]);
-    let mut cleared = state.clone();
-    cleared.recent.clear([ChangeKind::Deleted]);
+    let changes = RunChanges { before, changed: vec![(ChangeKind::Deleted, gone)] };
+    let mut added = RecentChanges::default();
+    added.add(NOW, before, changes.changed.clone());
+    let mut cleared = added.clone();
+    cleared.clear([ChangeKind::Deleted]);
     for (first, begins_again) in [(HoldDecision::Release, true), (HoldDecision::Discard, false)] {
         let store = Store::ephemeral(NOW).expect("a store");
-        let recent = || store.snapshot().and_then(|now| now.upstream("up")).expect("read").recent;
-        hold_beyond_the_limit(&store, &rows(), &state);
+        let recent = || store.snapshot().and_then(|now| now.recent_changes("up")).expect("read");
+        hold_beyond_the_limit(&store, &rows(), &changes);
         decide(&store, first, Some("a.b/c"));
-        assert_eq!(recent(), state.recent, "a part of the set waits");
+        assert_eq!(recent(), added, "a part of the set waits");
         decide(&store, HoldDecision::Release, None);
-        assert_eq!(recent() == cleared.recent, begins_again, "{first:?}");
-        assert_eq!(recent() == state.recent, !begins_again, "{first:?}");
+        assert_eq!(recent() == cleared, begins_again, "{first:?}");
+        assert_eq!(recent() == added, !begins_again, "{first:?}");
     }
+}
+
+#[test]
+fn run_that_is_on_hold_as_a_whole_changes_nothing_over_time_and_another_registry_begins_again() {
+    let store = Store::ephemeral(NOW).expect("a store");
+    let recent = || store.snapshot().and_then(|now| now.recent_changes("up")).expect("read");
+    let gone = Name::parse("a.b/gone").expect("a name");
+    let before = NamesBefore { all: 9, weight: 9, served: 9 };
+    let changes = RunChanges { before, changed: vec![(ChangeKind::Removed, gone)] };
+    let state = UpstreamState { url: Some("https://one".into()), ..UpstreamState::default() };
+    let accept = |all| {
+        let batch = Batch { state: Some(&state), ..Batch::of("up", &[], Destination::Staged, NOW) };
+        store.commit(&batch).expect("staged");
+        let acceptance = Acceptance {
+            upstream: "up",
+            state: &state,
+            complete: all,
+            safety_limits: &SafetyLimits::default(),
+            hold: &Hold { all, ..Hold::default() },
+            changes: &changes,
+            whole: &state,
+            backdated_before: None,
+            now: NOW,
+        };
+        store.accept(&acceptance).expect("accepted");
+    };
+    store
+        .commit(&Batch::of("up", &[Row::Entry(entry("a.b/c", "1", "x"))], Destination::Live, NOW))
+        .expect("written");
+    accept(true);
+    assert_eq!(recent(), RecentChanges::default(), "its absence waits for a person");
+    decide(&store, HoldDecision::Discard, None);
+    accept(false);
+    assert!(recent().has_counted());
+    let other = UpstreamState { url: Some("https://two".into()), ..UpstreamState::default() };
+    store.discard_staged("up", &other, NOW).expect("begun");
+    assert_eq!(recent(), RecentChanges::default());
 }
 
 #[test]
@@ -241,6 +282,7 @@ fn discarded_change_stays_discarded_when_its_entry_is_absent_once() {
         complete: true,
         safety_limits: &SafetyLimits::default(),
         hold: &Hold::default(),
+        changes: &RunChanges::default(),
         whole: &state,
         backdated_before: None,
         now: NOW,

@@ -5,7 +5,7 @@ use std::path::Path;
 use aws_lc_rs::rand;
 use redb::{Database, ReadableTable, WriteTransaction};
 
-use super::tables::{META, make_all};
+use super::tables::{META, lacks_tables, make_all};
 use super::{Snapshot, StoreError};
 use crate::model::Timestamp;
 
@@ -30,6 +30,8 @@ pub(super) fn initialise(
     let format = transaction.open_table(META)?.get(FORMAT_KEY)?.map(|value| number(value.value()));
     match format {
         None => lay_out(&transaction, now)?,
+        // An earlier release of the same format knew fewer tables.
+        Some(FORMAT) if lacks_tables(&transaction)? => make_all(&transaction)?,
         Some(FORMAT) => return Ok(transaction.abort()?),
         Some(found) if found < FORMAT => {
             return Err(StoreError::OlderFormat { path: path.into(), found, known: FORMAT });

@@ -28,6 +28,8 @@ macro_rules! tables {
         $($(#[$doc])* pub(super) const $definition: Definition<$key> =
             TableDefinition::new(stringify!($table));)*
 
+        const COUNT: usize = [$(stringify!($table)),*].len();
+
         /// Creates all tables, so that every snapshot can open them.
         pub(super) fn make_all(transaction: &WriteTransaction) -> Result<(), StoreError> {
             $(transaction.open_table($definition)?;)*
@@ -87,6 +89,8 @@ tables! {
     /// The digest of the change that a person discarded.
     DISCARDED discarded: Row;
     HOLD_HISTORY hold_history: Word;
+    /// The changes of recent runs, by upstream.
+    RECENT_CHANGES recent_changes: Word;
     LEDGER ledger: Row;
     AUTHORITIES authorities: Word;
     DIRTY dirty: Word;
@@ -124,6 +128,11 @@ tables! {
     EVENT_SUBJECTS event_subjects: Number;
     /// Rules by their digest.
     RULES rules: Key;
+}
+
+/// Returns true if a release that has fewer tables made the store.
+pub(super) fn lacks_tables(transaction: &WriteTransaction) -> Result<bool, StoreError> {
+    Ok(transaction.list_tables()?.count() < COUNT)
 }
 
 /// Copies the rows of one table, some in each transaction.

@@ -15,7 +15,7 @@ use crate::model::{
     Version,
 };
 use crate::ownership::{DeclarationRecord, VerificationRecord};
-use crate::sync::{Row, SafetyLimits, SyncKind, SyncRun, UpstreamState};
+use crate::sync::{Row, RunChanges, SafetyLimits, SyncKind, SyncRun, UpstreamState};
 
 pub(super) const NOW: Timestamp = Timestamp::from_micros(1_000);
 
@@ -53,6 +53,7 @@ pub(super) fn accept(store: &Store, state: &UpstreamState) -> Result<BTreeSet<Na
         complete: false,
         safety_limits: &safety_limits,
         hold: &hold,
+        changes: &RunChanges::default(),
         whole: state,
         backdated_before: None,
         now: NOW,
@@ -153,6 +154,7 @@ fn vanished_row_in_quarantine_frees_its_name_once_absences_are_accepted() {
             complete: true,
             safety_limits: &safety_limits,
             hold: &hold,
+            changes: &RunChanges::default(),
             whole: &state,
             backdated_before: None,
             now: NOW,
@@ -361,6 +363,20 @@ fn newer_format_is_refused_with_both_numbers() {
     drop(store);
     let refused = Store::create(folder.0.path(), NOW).expect_err("refused").to_string();
     assert!(refused.contains("has format 10, this release reads and writes format 9"), "{refused}");
+}
+
+#[test]
+fn store_of_a_release_with_fewer_tables_gets_the_others() {
+    let folder = Folder::new();
+    let store = folder.create();
+    let lacks = |transaction: &redb::WriteTransaction| {
+        Ok(assert!(transaction.delete_table(tables::RECENT_CHANGES)?))
+    };
+    store.write(NOW, lacks).expect("written");
+    drop(store);
+    let store = folder.create();
+    let recent = store.snapshot().and_then(|now| now.recent_changes("up")).expect("read");
+    assert!(!recent.has_counted());
 }
 
 #[test]

@@ -9,8 +9,8 @@ use super::tests::{NOW, entry};
 use super::*;
 use crate::model::{Actor, Entry, Name, OFFICIAL_META, Quarantined, RoomLimit, Status, Timestamp};
 use crate::sync::{
-    DecisionRequest, HoldDecision, OutOfRoom, Row, SafetyLimits, SyncKind, SyncRun, UpstreamState,
-    shown,
+    DecisionRequest, HoldDecision, OutOfRoom, Row, RunChanges, SafetyLimits, SyncKind, SyncRun,
+    UpstreamState, shown,
 };
 
 const IDS: [&str; 2] = ["one", "two"];
@@ -112,6 +112,7 @@ fn accept(store: &Store, upstream: &str, complete: bool, hold: &Hold) {
         complete,
         safety_limits,
         hold,
+        changes: &RunChanges::default(),
         whole,
         backdated_before,
         // What is missing is hidden now, and purged by the next one.

@@ -40,7 +40,6 @@ impl UpstreamState {
             },
             backdated: self.backdated.clone(),
             released_rewinds: self.released_rewinds,
-            recent: self.recent.clone(),
             refused: match run.kind {
                 SyncKind::Full => self.refused,
                 SyncKind::Incremental { .. } => None,

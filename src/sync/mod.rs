@@ -42,7 +42,7 @@ pub use epoch::{Epoch, EpochState};
 pub use files::completed;
 pub use page::{PageError, RawPage};
 pub use pagination::{MAX_ROWS, Pagination, PaginationError};
-pub use recent::{ChangeKind, NamesBefore, RecentChanges};
+pub use recent::{ChangeKind, NamesBefore, RecentChanges, RunChanges};
 pub use refused::Refused;
 pub use rewrite::{Arrival, FirstAcceptance, Placement, Rewrite, deleted, place, rewrite};
 pub use room::{DiskLimits, MAX_QUARANTINED, MAX_UPSTREAM_SIZE, OutOfRoom};

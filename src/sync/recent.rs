@@ -52,14 +52,16 @@ pub struct RecentChanges {
     /// The oldest first.
     steps: Vec<Step>,
     /// The names of the upstream when they were last counted.
-    #[serde(default)]
     names: u64,
     /// The same, with no more of a namespace than count.
-    #[serde(default)]
     weight: u64,
-    /// The number of releases that began it again.
-    #[serde(default)]
-    decisions: u64,
+}
+
+/// The changes of one run, and the names before it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RunChanges {
+    pub before: NamesBefore,
+    pub changed: Vec<(ChangeKind, Name)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,11 +69,8 @@ struct Step {
     at: Timestamp,
     /// The names before it: all, those that count, and those that were served; 0 if its runs did not count them.
     names: u64,
-    #[serde(default)]
     weight: u64,
     served: u64,
-    /// The changed names; an earlier release had hashes of them under another name.
-    #[serde(default)]
     by_kind: BTreeMap<ChangeKind, BTreeSet<Name>>,
 }
 
@@ -191,14 +190,6 @@ impl RecentChanges {
         for step in &mut self.steps {
             // What was released changed these numbers.
             (step.names, step.weight, step.served) = (0, 0, 0);
-        }
-        self.decisions += 1;
-    }
-
-    /// Takes over the decisions of a stored state that this one was read before.
-    pub(super) fn keep_decisions(&mut self, stored: &Self) {
-        if stored.decisions > self.decisions {
-            self.clone_from(stored);
         }
     }
 }
@@ -327,28 +318,5 @@ mod tests {
         recent.add(hour(5_000), ALL, [(ChangeKind::Removed, name(1))]);
         recent.add(hour(10), ALL, [(ChangeKind::Removed, name(2))]);
         assert_eq!((count(&recent, 24, 11), count(&recent, 24, 40)), (2, 0));
-    }
-
-    /// An earlier release remembered hashes of names.
-    #[test]
-    fn state_of_an_earlier_release_is_read_and_begins_again() {
-        let text = r#"{"steps":[{"at":"1970-01-01T00:00:00Z","names":9,"weight":8,"served":7,
-            "changed":{"removed":[1,2]}}],"names":9,"weight":8,"decisions":1}"#;
-        let recent: RecentChanges = serde_json::from_str(text).expect("read");
-        assert_eq!((count(&recent, 24, 1), recent.names, recent.decisions), (0, 9, 1));
-    }
-
-    #[test]
-    fn decision_during_a_run_stays() {
-        let mut run = RecentChanges::default();
-        run.add(hour(1), ALL, [(ChangeKind::Removed, name(1))]);
-        let mut stored = run.clone();
-        stored.clear([ChangeKind::Removed]);
-        run.add(hour(2), ALL, [(ChangeKind::Removed, name(2))]);
-        run.keep_decisions(&stored);
-        assert_eq!(count(&run, 24, 2), 0);
-        run.add(hour(3), ALL, [(ChangeKind::Removed, name(3))]);
-        run.keep_decisions(&stored);
-        assert_eq!(count(&run, 24, 3), 1);
     }
 }

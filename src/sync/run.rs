@@ -4,7 +4,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::backdated::{Backdated, BackdatedRun, remember};
-use super::recent::RecentChanges;
 use super::refused::{Refused, is_definite_refusal};
 use super::room::OutOfRoom;
 use super::source::{FetchFailure, FetchedPage};
@@ -79,9 +78,6 @@ pub struct UpstreamState {
     /// The runs of the last 30 days that brought backdated content, oldest first.
     #[serde(default)]
     pub backdated: Vec<BackdatedRun>,
-    /// The changes of recent runs, for the limits over time.
-    #[serde(default)]
-    pub recent: RecentChanges,
     /// The refusals of incremental syncs.
     #[serde(default)]
     pub refused: Option<Refused>,
@@ -269,7 +265,6 @@ impl UpstreamState {
             self.release_rewind(stored.newest_of_full_sync);
             self.released_rewinds = stored.released_rewinds;
         }
-        self.recent.keep_decisions(&stored.recent);
     }
 
     /// Remembers the backdated content of a run that is accepted now.

@@ -325,13 +325,12 @@ impl<O: Observer> Ingest<O> {
         let stored = snapshot.upstream(&self.options.upstream)?;
         self.state.keep_decisions(&stored);
         let RunOptions { safety_limits, upstream, .. } = &self.options;
-        let (hold, recent) = if self.is_live {
-            (Hold::default(), counted(&snapshot, &self.options, &self.state, &self.run, now)?)
+        let (hold, changes) = if self.is_live {
+            (Hold::default(), counted(&snapshot, &self.options, &self.run, now)?)
         } else {
             hold(&snapshot, &self.options, &self.state, &self.run, now)?
         };
         let whole = self.state.accepted(&self.run, now, self.options.overlap);
-        let whole = UpstreamState { recent, ..whole };
         drop(snapshot);
         let left_out = stored.run.is_some_and(|run| run.left_out);
         let limit = stored.out_of_room.filter(|_| left_out);
@@ -355,6 +354,7 @@ impl<O: Observer> Ingest<O> {
             complete,
             safety_limits,
             hold: &hold,
+            changes: &changes,
             whole: &whole,
             backdated_before,
             now,

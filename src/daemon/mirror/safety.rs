@@ -4,8 +4,8 @@ use super::options::RunOptions;
 use crate::model::{Head, Name, Status, Timestamp, TombstoneStub};
 use crate::store::{Hold, Snapshot, StagedKind, StagedRow, StoreError, missing_digest};
 use crate::sync::{
-    Absence, ChangeKind, ChangeSet, ExceededLimit, RecentChanges, RunFacts, SafetyLimit, SyncRun,
-    UpstreamState, judge,
+    Absence, ChangeKind, ChangeSet, ExceededLimit, RecentChanges, RunChanges, RunFacts,
+    SafetyLimit, SyncRun, UpstreamState, judge,
 };
 
 /// The effect of a staged row.
@@ -29,8 +29,8 @@ enum What {
     Other,
 }
 
-/// Checks the changes of a fully read sync run against the safety limits; returns those to put on hold, and the recent
-/// changes with the others.
+/// Checks the changes of a fully read sync run against the safety limits; returns those to put on hold, and what the
+/// others change.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -40,11 +40,11 @@ pub(super) fn hold(
     state: &UpstreamState,
     run: &SyncRun,
     now: Timestamp,
-) -> Result<(Hold, RecentChanges), StoreError> {
+) -> Result<(Hold, RunChanges), StoreError> {
     let RunOptions { upstream, safety_limits, .. } = options;
     let complete = run.sees_all();
     if !complete && snapshot.staged_rows(upstream)?.next().is_none() {
-        return Ok((Hold::default(), state.recent.clone()));
+        return Ok((Hold::default(), RunChanges::default()));
     }
     let planned = planned(snapshot, options, state)?;
     let deleted: BTreeSet<&str> = planned
@@ -105,9 +105,8 @@ pub(super) fn hold(
         // Its names are those that later runs are compared with.
         facts.new_names.iter().for_each(|name| facts.names.add(name));
     }
-    let mut recent = state.recent.clone();
-    recent.add(now, facts.before(), changed);
-    Ok((Hold { exceeded, all, rows, absences, waiting }, recent))
+    let changes = RunChanges { before: facts.before(), changed };
+    Ok((Hold { exceeded, all, rows, absences, waiting }, changes))
 }
 
 /// Counts the names that a first sync stored, for the limits over time of later runs.
@@ -117,14 +116,12 @@ pub(super) fn hold(
 pub(super) fn counted(
     snapshot: &Snapshot,
     options: &RunOptions,
-    state: &UpstreamState,
     run: &SyncRun,
     now: Timestamp,
-) -> Result<RecentChanges, StoreError> {
-    let mut facts = RunFacts::none(now, state.recent.clone());
+) -> Result<RunChanges, StoreError> {
+    let mut facts = RunFacts::none(now, RecentChanges::default());
     count_names(snapshot, options, run, &mut facts)?;
-    facts.recent.add(now, facts.before(), []);
-    Ok(facts.recent)
+    Ok(RunChanges { before: facts.before(), changed: Vec::new() })
 }
 
 impl Planned {
@@ -270,7 +267,7 @@ fn facts(
         // An upstream without a clock, such as files, cannot be rewound.
         newest_before: run.upstream_time.and(state.newest_of_full_sync),
         newest_seen: run.newest_updated_at,
-        ..RunFacts::none(now, state.recent.clone())
+        ..RunFacts::none(now, snapshot.recent_changes(&options.upstream)?)
     };
     for planned in planned {
         let Ok(name) = Name::parse(&planned.name) else { continue };
@@ -293,7 +290,7 @@ fn facts(
         }
     }
     // An incremental sync that rewrites nothing needs no present number of names: that of the last full sync is near it.
-    let needs_names = !facts.new_names.is_empty() && !state.recent.has_counted();
+    let needs_names = !facts.new_names.is_empty() && !facts.recent.has_counted();
     if facts.complete || !facts.rewritten.is_empty() || needs_names {
         count_names(snapshot, options, run, &mut facts)?;
     }

@@ -17,7 +17,7 @@ use crate::lint::Source;
 use crate::model::{Entry, Name, NamespaceRules, OFFICIAL_META, Timestamp};
 use crate::overlay::{Context, Terms, read};
 use crate::store::{Acceptance, Batch, Destination, Hold, Snapshot, Store};
-use crate::sync::{Row, SafetyLimits, UpstreamState};
+use crate::sync::{Row, RunChanges, SafetyLimits, UpstreamState};
 
 const NAME: &str = "com.example/tool";
 
@@ -125,6 +125,7 @@ fn purge(store: &Store) {
             complete: true,
             safety_limits: &safety_limits,
             hold: &hold,
+            changes: &RunChanges::default(),
             whole: &state,
             backdated_before: None,
             now: now(),

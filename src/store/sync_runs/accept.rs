@@ -7,6 +7,7 @@ use redb::{ReadableTable, WriteTransaction};
 use super::on_hold::{
     changes, history_of, meets_discarded, missing_digest, put_history, record_hold,
 };
+use super::recent::add_changes;
 use super::staged::{change_digest, clear, clear_seen, seen};
 use crate::history::{HoldChange, HoldStep};
 use crate::model::{Digest, Head, Name, Timestamp};
@@ -17,8 +18,8 @@ use crate::store::tables::{DISCARDED, HOLD_HISTORY, ON_HOLD, SEEN, STAGED};
 use crate::store::usage::{Counted, Growth, put_state, state_of};
 use crate::store::{Store, StoreError, codec};
 use crate::sync::{
-    Backdated, ChangeOnHold, ChangeSet, ExceededLimit, SafetyLimit, SafetyLimits, UpstreamState,
-    shown,
+    Backdated, ChangeOnHold, ChangeSet, ExceededLimit, RunChanges, SafetyLimit, SafetyLimits,
+    UpstreamState, shown,
 };
 
 /// A finished sync run to accept, checked against the safety limits.
@@ -31,6 +32,8 @@ pub struct Acceptance<'a> {
     pub complete: bool,
     pub safety_limits: &'a SafetyLimits,
     pub hold: &'a Hold,
+    /// What it changes of what is not on hold.
+    pub changes: &'a RunChanges,
     /// The state after the run if nothing is on hold.
     pub whole: &'a UpstreamState,
     /// The date before which new content is reported as backdated.
@@ -102,6 +105,9 @@ impl Store {
                 && before.as_ref().is_none_or(|before| before.shown != set.shown)
             {
                 record_hold(transaction, placed(upstream, set), now)?;
+            }
+            if is_accepted || !hold.all {
+                add_changes(transaction, upstream, now, acceptance.changes)?;
             }
             let mut state = UpstreamState { on_hold, ..state.clone() };
             state.keep_decisions(&stored);

@@ -3,6 +3,7 @@
 mod accept;
 mod batch;
 mod on_hold;
+mod recent;
 mod room;
 mod staged;
 mod state;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use redb::{ReadableTable, WriteTransaction};
 
+use super::recent::clear_changes;
 use super::staged::change_digest;
 use crate::history::{Change, Event, HoldChange, HoldStep};
 use crate::model::{Digest, Name, Timestamp, remember};
@@ -87,7 +88,7 @@ impl Store {
             {
                 // A person accepted all of it. What a person refused must not get another budget.
                 let limits = set.exceeded.iter().map(|exceeded| &exceeded.limit);
-                state.recent.clear(limits.flat_map(SafetyLimit::kinds).copied());
+                clear_changes(transaction, upstream, limits.flat_map(SafetyLimit::kinds).copied())?;
             }
             put_history(transaction, upstream, history, &before, &after)?;
             let is_rewind = |set: &ChangeSet| {

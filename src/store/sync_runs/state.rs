@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use redb::{ReadableTable, WriteTransaction};
 
+use super::recent::forget_changes;
 use super::staged::{clear, clear_discarded};
 use crate::curation::UpstreamPolicy;
 use crate::model::Name;
@@ -125,7 +126,7 @@ impl Snapshot {
 }
 
 /// Returns the state with a person's decision in the meantime about a change set on hold. If the id belongs to another
-/// registry now, what was on hold or discarded is removed.
+/// registry now, what was on hold or discarded is removed, and so is what recent runs changed.
 pub(super) fn decided(
     transaction: &WriteTransaction,
     upstream: &str,
@@ -140,5 +141,6 @@ pub(super) fn decided(
     }
     clear(transaction, upstream, ON_HOLD, growth)?;
     clear_discarded(transaction, upstream)?;
+    forget_changes(transaction, upstream)?;
     Ok(state.clone())
 }
