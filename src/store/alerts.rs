@@ -187,16 +187,6 @@ impl Snapshot {
         Ok(row.and_then(|row| serde_json::from_slice(row.value()).ok()))
     }
 
-    /// Returns true if every alert decodes.
-    pub(super) fn alerts_are_intact(&self) -> Result<bool, StoreError> {
-        for row in self.tables.alerts()?.iter()? {
-            if serde_json::from_slice::<Alert>(row?.1.value()).is_err() {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
     /// Returns every alert, resolved ones included.
     ///
     /// # Errors

@@ -139,6 +139,7 @@ mod upstream_status;
 mod usage;
 mod verification;
 mod verify;
+mod verify_records;
 
 pub use advisories::KeptOwn;
 pub use backup::{Backup, Restored, remove_left_copies, restore};

@@ -292,18 +292,4 @@ impl Snapshot {
         });
         Rows::new(rows).collect()
     }
-
-    /// Returns true if every delivery and recipient decodes.
-    pub(super) fn deliveries_are_intact(&self) -> Result<bool, StoreError> {
-        let mut sound = true;
-        for row in self.tables.recipients()?.iter()? {
-            sound &= get::<RecipientStatus>(Some(row?.1)).is_some();
-        }
-        for table in [self.tables.deliveries()?, self.tables.dead_letters()?] {
-            for row in table.iter()? {
-                sound &= get::<Delivery>(Some(row?.1)).is_some();
-            }
-        }
-        Ok(sound)
-    }
 }

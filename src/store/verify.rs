@@ -42,7 +42,7 @@ impl Verification {
         self.list(format!("{what}: {first} {}@{}", Escaped(name), Escaped(version)));
     }
 
-    fn list(&mut self, problem: String) {
+    pub(super) fn list(&mut self, problem: String) {
         self.problem_count += 1;
         if self.problems.len() < MAX_LISTED {
             self.problems.push(problem);
@@ -64,7 +64,7 @@ impl Snapshot {
         self.verify_staged(&mut found)?;
         self.verify_sums(&mut found)?;
         self.verify_ledger(&mut found)?;
-        self.verify_words(&mut found)?;
+        self.verify_records(&mut found)?;
         self.verify_advisories(&mut found)?;
         self.verify_history(&mut found)?;
         Ok(found)
@@ -230,25 +230,6 @@ impl Snapshot {
 
     fn is_quarantined(&self, value: &[u8]) -> bool {
         codec::quarantine_item(value, &self.unpackers).is_some()
-    }
-
-    /// Checks the tables with one row for an upstream, an overlay or an alert.
-    fn verify_words(&self, found: &mut Verification) -> Result<(), StoreError> {
-        for upstream in self.upstreams()? {
-            if matches!(self.upstream(&upstream), Err(StoreError::Damaged(_))) {
-                found.problem("the state does not decode", (&upstream, "", ""));
-            }
-        }
-        if matches!(self.overlays(), Err(StoreError::Damaged(_))) {
-            found.problem("an overlay does not decode", ("", "", ""));
-        }
-        if !self.deliveries_are_intact()? {
-            found.problem("a delivery or its recipient does not decode", ("deliveries", "", ""));
-        }
-        if !self.alerts_are_intact()? {
-            found.problem("an alert does not decode", ("", "", ""));
-        }
-        Ok(())
     }
 
     /// Checks that events and rules decode.
