@@ -30,25 +30,26 @@ impl FeedContent {
         known: Option<&str>,
         now: SystemTime,
     ) -> Result<Option<(Self, Option<String>)>, FeedError> {
-        let mut listing = Listing { documents: Vec::new(), marks: 0, is_settled: true, now };
-        let metadata = path.metadata()?;
-        let is_folder = metadata.is_dir();
-        if is_folder {
-            listing.folder(path, 0)?;
-        } else {
-            listing.mark(path, &metadata);
-        }
+        let mut listing = Listing::of(path, now)?;
         let mark = format!("{}-{:016x}", listing.documents.len(), listing.marks);
         if known == Some(&mark) {
             return Ok(None);
         }
-        let content = if is_folder {
+        let content = if listing.is_folder {
             listing.documents.sort_unstable();
             Self::Folder(listing.documents)
         } else {
             Self::Archive(Archive::open(File::open(path)?)?)
         };
         Ok(Some((content, listing.is_settled.then_some(mark))))
+    }
+
+    /// Returns a mark that differs if an archive, or a document in a folder or below it, is another one; `None` while that
+    /// cannot be read.
+    #[must_use]
+    pub fn mark(path: &Path) -> Option<Digest> {
+        let Listing { documents, marks, .. } = Listing::of(path, SystemTime::UNIX_EPOCH).ok()?;
+        Some(Digest::of_hash(&(documents.len(), marks)))
     }
 
     /// Returns the number of documents.
@@ -100,6 +101,7 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 struct Listing {
+    is_folder: bool,
     documents: Vec<PathBuf>,
     /// The sum of the marks of all files: their order in the listing has no effect.
     marks: u64,
@@ -108,6 +110,19 @@ struct Listing {
 }
 
 impl Listing {
+    fn of(path: &Path, now: SystemTime) -> Result<Self, FeedError> {
+        let metadata = path.metadata()?;
+        let is_folder = metadata.is_dir();
+        let mut listing =
+            Self { is_folder, documents: Vec::new(), marks: 0, is_settled: true, now };
+        if is_folder {
+            listing.folder(path, 0)?;
+        } else {
+            listing.mark(path, &metadata);
+        }
+        Ok(listing)
+    }
+
     fn folder(&mut self, folder: &Path, depth: usize) -> Result<(), FeedError> {
         for entry in folder.read_dir()? {
             let entry = entry?;

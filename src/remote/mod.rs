@@ -34,7 +34,7 @@ pub use ownership::{Asking, OwnershipSources};
 pub use packages::{AttestationAnswer, Packages};
 pub use registry::RegistryApi;
 pub use source_settings::{Reach, SourceSettings};
-pub use watched::{Seen, Watched, mark_of};
+pub use watched::{Seen, Watched};
 pub use webhook::{Address, WebhookClient};
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ impl Seen {
 /// Returns a mark of a file or folder that changes when it is written or replaced: what it is, and its times. A folder
 /// changes with its list of names. `None` if there is nothing.
 #[must_use]
-pub fn mark_of(path: &Path) -> Option<Digest> {
+pub(super) fn mark_of(path: &Path) -> Option<Digest> {
     let found = path.metadata().ok()?;
     let written = (found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec());
     Some(Digest::of_hash(&(found.dev(), found.ino(), found.len(), written)))

@@ -103,6 +103,9 @@ async fn changed_folder_or_archive_of_a_feed_is_read_before_its_interval_ends() 
     .await;
     write(&place, "MAL-2026-1", "evil", &json!({}));
     daemon.lists(&[]).await;
+    // The list of the folder stays as it is.
+    write(&place, "MAL-2026-1", "evil", &json!({"withdrawn": "2026-03-01T00:00:00Z"}));
+    daemon.lists(&["com.bad/wiki@1.0.0"]).await;
 }
 
 /// P76.

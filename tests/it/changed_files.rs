@@ -49,11 +49,11 @@ async fn rotated_token_of_an_upstream_is_taken_up_without_a_restart_and_a_lost_o
     let succeeds = |status: &Value| status["lastFailure"].is_null();
     daemon.upstream_until("the new token is used", succeeds).await;
     place.remove("token");
-    let raised = alert(&place, "upstreams-refused", "upstreams", true).await.expect("an alert");
+    let raised = alert(&place, "upstreams-refused", "official", true).await.expect("an alert");
     assert!(raised.to_string().contains("token cannot be read"), "{raised}");
     daemon.upstream_until("the token is kept", succeeds).await;
     place.write("token", "second\n");
-    alert(&place, "upstreams-refused", "upstreams", false).await;
+    alert(&place, "upstreams-refused", "official", false).await;
 }
 
 /// P90: a pipe in place of a token, which is read for ever, stopped the look at all upstream files.
@@ -76,11 +76,61 @@ async fn pipe_in_place_of_a_token_is_refused_and_other_upstream_files_are_taken_
     place.remove("token");
     let made = std::process::Command::new("mkfifo").arg(place.path().join("token")).status();
     assert!(made.expect("mkfifo runs").success());
-    let raised = alert(&place, "upstreams-refused", "upstreams", true).await.expect("an alert");
+    let raised = alert(&place, "upstreams-refused", "official", true).await.expect("an alert");
     assert!(raised.to_string().contains("it is not a regular file"), "{raised}");
     of_other("enabled = false\n");
     daemon.lists(&[]).await;
     assert_eq!(daemon.signal("TERM").await, Some(0));
+}
+
+/// P90: an upstream file with an error stopped the look at the tokens of the others, and an upstream whose token was lost
+/// could not be disabled.
+#[tokio::test(flavor = "multi_thread")]
+async fn upstream_without_its_token_can_be_disabled_and_one_bad_file_hides_no_rotated_token() {
+    let (upstream, other) = (Upstream::start([]).await, Upstream::start([]).await);
+    upstream.put(Row::new("com.example/tool", "1.0.0"));
+    let place = Workplace::new(&upstream.url);
+    place.approve("com.example/tool");
+    place.write("token", "first\n");
+    place.write("other-token", "first\n");
+    let of_official = |members: &str| {
+        place.upstream(&upstream.url, &format!("token_file = \"token\"\n{members}"));
+    };
+    of_official("[namespaces]\nallow = [\"com.*\"]");
+    let sync = "sync = {interval = \"250ms\"}\n[namespaces]\nallow = [\"org.*\"]";
+    let origin = format!("kind = \"registry\"\nurl = \"{}\"\nallow_http = true\n", other.url);
+    place.write(
+        "upstreams/other.toml",
+        &format!("{origin}priority = 20\ntoken_file = \"other-token\"\n{sync}\n"),
+    );
+    let daemon = place.start().await;
+    daemon.lists(&["com.example/tool@1.0.0"]).await;
+    place.write("upstreams/bad.toml", "=\n");
+    place.write("upstreams/worse.toml", "kind = \"registry\"\n");
+    place.remove("token");
+    for subject in ["bad", "worse", "official"] {
+        alert(&place, "upstreams-refused", subject, true).await;
+    }
+    let fails = async |wanted: bool| {
+        eventually(&format!("the other upstream fails: {wanted}"), async || {
+            let status = daemon.operate("/status").await.json();
+            let mut upstreams = status["upstreams"].as_array()?.iter();
+            let found = upstreams.find(|found| found["id"] == "other")?;
+            (found["lastFailure"].is_object() == wanted).then_some(())
+        })
+        .await;
+    };
+    other.demand_token("second");
+    fails(true).await;
+    place.write("other-token", "second\n");
+    fails(false).await;
+    place.remove("upstreams/bad.toml");
+    place.remove("upstreams/worse.toml");
+    of_official("enabled = false\n");
+    daemon.lists(&[]).await;
+    for subject in ["bad", "worse", "official"] {
+        alert(&place, "upstreams-refused", subject, false).await;
+    }
 }
 
 /// P102: a file that gives no answer.
@@ -143,7 +193,7 @@ async fn exchanged_certificates_are_trusted_without_a_restart_and_a_wrong_file_c
         alert(&place, "files-unread", "ownership", true).await;
         alert(&place, "files-unread", "feeds", true).await;
     }
-    alert(&place, "upstreams-refused", "upstreams", true).await;
+    alert(&place, "upstreams-refused", "official", true).await;
     daemon.upstream_until("it is still trusted", succeeds).await;
 }
 

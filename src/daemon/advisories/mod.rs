@@ -21,6 +21,7 @@
 mod alerts;
 mod handle;
 mod judge;
+mod on_disk;
 mod reading;
 #[cfg(test)]
 mod reading_tests;

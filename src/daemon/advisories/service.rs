@@ -7,21 +7,20 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::alerts::report_feeds;
+use super::on_disk::OnDisk;
 use super::reading::{Reading, ReadingError};
 use crate::advisory::{FeedFailure, FeedState};
 use crate::config::{AdvisoryFeed, FeedOrigin, Settings};
 use crate::daemon::DaemonError;
 use crate::daemon::runtime::Clock;
 use crate::model::{Name, Timestamp, reason};
-use crate::remote::{Archive, Downloaded, FeedClient, FeedContent, Seen, mark_of};
+use crate::remote::{Archive, Downloaded, FeedClient, FeedContent};
 use crate::store::{Store, StoreError};
 
 /// A feed that failed is read again after this time at the latest.
 const RETRY_AFTER: Duration = Duration::from_mins(10);
 /// The interval at which the ages of the feeds are looked at.
 const LOOK_EVERY: Duration = Duration::from_mins(10);
-/// The interval at which archives and folders on the disk are looked at; a change counts at the second look.
-const LOOK_AT_DISK_EVERY: Duration = Duration::from_secs(3);
 
 /// Takes the names with packages whose advisories changed.
 pub(in crate::daemon) type Touched = Box<dyn Fn(BTreeSet<Name>) + Send + Sync>;
@@ -51,33 +50,6 @@ impl Feeds {
     /// Reads the certificates again; returns the reason why some cannot be used. It blocks.
     pub(in crate::daemon) fn look_at_files(&self) -> Vec<String> {
         self.client.look_at_files().err().into_iter().collect()
-    }
-
-    /// Waits until a feed on the disk changed, and returns its index.
-    async fn changed(&self, on_disk: &mut BTreeMap<usize, Seen>) -> usize {
-        loop {
-            tokio::time::sleep(LOOK_AT_DISK_EVERY).await;
-            for (index, seen) in &mut *on_disk {
-                let FeedOrigin::Path(path) = &self.settings.advisory_feeds[*index].origin else {
-                    continue;
-                };
-                if seen.is_changed(mark_of(path)) {
-                    seen.accept();
-                    return *index;
-                }
-            }
-        }
-    }
-
-    /// Returns the feeds on the disk, by index, as they are now.
-    fn on_disk(&self) -> BTreeMap<usize, Seen> {
-        let feeds = self.settings.advisory_feeds.iter().enumerate();
-        feeds
-            .filter_map(|(index, feed)| match &feed.origin {
-                FeedOrigin::Path(path) => Some((index, Seen::new(mark_of(path)))),
-                FeedOrigin::Url(_) => None,
-            })
-            .collect()
     }
 
     /// Returns the time until each feed is due, by its last reading.
@@ -223,7 +195,7 @@ pub(in crate::daemon) async fn read_feeds(
     stop: CancellationToken,
 ) -> Result<(), StoreError> {
     let configured = &feeds.settings.advisory_feeds;
-    let mut on_disk = feeds.on_disk();
+    let mut on_disk = OnDisk::new(configured);
     let mut due = feeds.due(&feeds.store.snapshot()?.feeds()?);
     loop {
         feeds.retire()?;
@@ -237,7 +209,7 @@ pub(in crate::daemon) async fn read_feeds(
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep_until(at.min(look_at)) => {}
-            changed = feeds.changed(&mut on_disk) => {
+            changed = on_disk.changed() => {
                 due[changed] = Moment::now();
                 continue;
             }

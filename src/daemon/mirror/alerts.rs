@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::time::Duration;
 
+use super::definitions::Refusals;
 use crate::alert::{AlertIdentity, AlertKind, Evidence, Figure, Report, ReportedAlert};
 use crate::config::{Origin, Upstream};
 use crate::curation::{
@@ -16,13 +17,15 @@ use crate::sync::{MAX_SKEW, OutOfRoom, UpstreamState};
 /// The source of alerts about upstream files.
 pub(super) const UPSTREAMS: &str = "upstreams";
 
-/// Returns the alerts about refused upstream files.
-pub(super) fn of_upstreams(refused: Option<&str>) -> Vec<ReportedAlert> {
-    let alert = refused.map(|reason| {
-        let reason = Evidence::from(reason.to_owned());
-        ReportedAlert::new(AlertKind::UpstreamsRefused, "upstreams", [reason])
-    });
-    alert.into_iter().collect()
+/// Returns the alerts about refused upstream files and about what they name, one for each upstream.
+pub(super) fn of_upstreams(refused: &[Refusals]) -> Vec<ReportedAlert> {
+    let mut by_upstream: BTreeMap<&str, Vec<Evidence>> = BTreeMap::new();
+    for (upstream, reasons) in refused.iter().flatten() {
+        let reasons = reasons.iter().cloned().map(Evidence::from);
+        by_upstream.entry(upstream).or_default().extend(reasons);
+    }
+    let alerts = by_upstream.into_iter();
+    alerts.map(|(of, why)| ReportedAlert::new(AlertKind::UpstreamsRefused, of, why)).collect()
 }
 
 /// Returns the source of alerts about one upstream.

@@ -1,5 +1,4 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,31 +9,29 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::alerts::{UPSTREAMS, of_upstreams, source_of};
+use super::definitions::{
+    Client, FOLDER, Reading, Refusals, all_opened, open_all, read_all, settled,
+};
 use super::follow::Follower;
 use super::handle::{Mirror, Runtime, SyncRequest};
 use super::named::fetch_named;
-use super::source::{Source, open_source};
-use crate::config::{Origin, Settings, Upstream, read_upstreams};
+use super::source::Source;
+use crate::config::{Origin, Upstream};
 use crate::daemon::DaemonError;
 use crate::daemon::looks::Failures;
 use crate::daemon::runtime::{Bounded, Supervisor, blocking, late, loop_source, report_alerts};
-use crate::lint::{Finding, Severity};
 use crate::model::{Escaped, reason};
 use crate::store::StoreError;
 
 /// The interval at which the upstream files are read.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
-/// The time between two readings that have to agree: a file may be half-written, or missing while it is replaced.
-const SETTLE: Duration = Duration::from_secs(1);
 /// Requests that may wait for a run; further senders block.
 const REQUESTS: usize = 16;
 
-/// The upstreams that the files define, or the reason why they are refused.
-type Reading = Result<Vec<Upstream>, String>;
 /// The look at the files of an upstream: true if one changed, or the reason why one cannot be used.
 type Looking = Bounded<Result<bool, String>>;
 /// Upstreams with their clients.
-type Opened = (Vec<Upstream>, Result<Vec<Arc<Source>>, DaemonError>);
+type Opened = (Vec<Upstream>, Vec<Result<Client, DaemonError>>);
 
 /// The tasks of the upstreams that the current files define.
 pub(in crate::daemon) struct Followers {
@@ -49,9 +46,9 @@ pub(in crate::daemon) struct Followers {
     reading: Bounded<Reading>,
     opening: Bounded<Opened>,
     /// The looks at their tokens and certificates that failed.
-    failures: Failures,
-    /// The reason for which files are refused, if they are.
-    refused: Option<String>,
+    failures: Failures<(String, String)>,
+    /// Why the upstream files are refused, and why what they name is.
+    refused: [Refusals; 2],
     /// True if the alert about it is stored or resolved.
     is_reported: bool,
     tasks: JoinSet<()>,
@@ -73,7 +70,7 @@ impl Followers {
             reading: Bounded::default(),
             opening: Bounded::default(),
             failures: Failures::default(),
-            refused: None,
+            refused: Default::default(),
             is_reported: false,
             tasks: JoinSet::new(),
         }
@@ -88,14 +85,15 @@ impl Followers {
         upstreams: Vec<Upstream>,
     ) -> Result<(), DaemonError> {
         let settings = Arc::clone(&self.mirror.settings);
-        let (upstreams, sources) = blocking(move || open_all(upstreams, &[], &settings)).await;
-        self.follow(upstreams, sources?).await;
+        let open = move || (open_all(&upstreams, &[], &settings), upstreams);
+        let (opened, upstreams) = blocking(open).await;
+        self.follow(upstreams, opened.into_iter().collect::<Result<_, _>>()?).await;
         Ok(())
     }
 
     /// Replaces the tasks by those of these upstreams. It waits for the old ones to end first: two tasks
     /// must not write one upstream's state.
-    async fn follow(&mut self, upstreams: Vec<Upstream>, sources: Vec<Arc<Source>>) {
+    async fn follow(&mut self, upstreams: Vec<Upstream>, clients: Vec<Client>) {
         self.current.cancel();
         while self.tasks.join_next().await.is_some() {}
         self.current = self.stop.child_token();
@@ -103,19 +101,18 @@ impl Followers {
         let mut runtimes = BTreeMap::new();
         let mut followed = Vec::new();
         let mut before = std::mem::take(&mut self.sources);
-        for (upstream, source) in upstreams.iter().zip(sources) {
+        for (upstream, client) in upstreams.iter().zip(clients) {
+            let (requests, recipient) = mpsc::channel(REQUESTS);
+            let definition = upstream.clone();
+            let runtime = Runtime { definition, activity: None, next_attempt: None, requests };
+            runtimes.insert(upstream.id.clone(), runtime);
+            let Some(source) = client else { continue };
             // A look that hangs goes on, and no other begins beside it.
             let looked_at = before.remove(&upstream.id);
             let looked_at = looked_at.filter(|(earlier, _)| Arc::ptr_eq(earlier, &source));
             let look = looked_at.unwrap_or_else(|| (Arc::clone(&source), Bounded::default()));
             self.sources.insert(upstream.id.clone(), look);
-            let (requests, recipient) = mpsc::channel(REQUESTS);
-            let definition = upstream.clone();
-            let runtime = Runtime { definition, activity: None, next_attempt: None, requests };
-            runtimes.insert(upstream.id.clone(), runtime);
-            if upstream.enabled {
-                followed.push((upstream.clone(), source, recipient));
-            }
+            followed.push((upstream.clone(), source, recipient));
         }
         // In one step: a reader must not find an empty map in between.
         *self.mirror.upstreams() = runtimes;
@@ -214,8 +211,8 @@ impl Followers {
 
     /// Reads what the files of upstreams name, tokens and certificates, and looks at files of entries. An upstream of which
     /// something changed is read at once. One that gives no answer keeps no other from being looked at. Returns the
-    /// first reason why some cannot be used.
-    async fn look_at_files(&mut self) -> Option<String> {
+    /// reasons why some cannot be used.
+    async fn look_at_files(&mut self) -> Refusals {
         let looks = self.sources.iter_mut().map(|(id, (source, look))| {
             let source = Arc::clone(source);
             let looked = look.run(|| blocking(move || source.look_at_files()));
@@ -226,10 +223,14 @@ impl Followers {
             match looked.unwrap_or_else(|| Err(late("its files"))) {
                 Ok(true) => self.mirror.request_run(id),
                 Ok(false) => {}
-                Err(why) => refused.push(format!("the upstream {id}: {why}")),
+                Err(why) => refused.push((id.clone(), why)),
             }
         }
-        self.failures.lasting(refused).into_iter().flatten().next()
+        let mut refusals = Refusals::new();
+        for (upstream, why) in self.failures.lasting(refused).into_iter().flatten() {
+            refusals.entry(upstream).or_default().push(why);
+        }
+        refusals
     }
 
     /// Reads the upstream files until two readings agree, unless they say what is in use; `None` if they change.
@@ -242,14 +243,14 @@ impl Followers {
         let is_in_use =
             |found: &Option<Reading>| matches!(found, Some(Ok(found)) if found == in_use);
         let read = settled(&mut self.reading, read, is_in_use).await?;
-        Some(read.unwrap_or_else(|| Err(late("the upstream files"))))
+        Some(read.unwrap_or_else(|| Err(of_folder(late("the upstream files")))))
     }
 
     /// Replaces the upstreams unless their files give no answer.
     ///
     /// # Errors
-    /// The reason, in words, why the upstreams stay as they are.
-    async fn take(&mut self, upstreams: Vec<Upstream>) -> Result<(), String> {
+    /// The reasons, in words, why the upstreams stay as they are.
+    async fn take(&mut self, upstreams: Vec<Upstream>) -> Result<(), Refusals> {
         let (settings, opened) = (Arc::clone(&self.mirror.settings), upstreams.clone());
         // The client of an upstream that is defined as before is kept: its files may give no answer now.
         let kept = self.upstreams.iter().filter_map(|upstream| {
@@ -257,78 +258,52 @@ impl Followers {
             Some((upstream.clone(), Arc::clone(source)))
         });
         let kept: Vec<_> = kept.collect();
-        let opening = self.opening.run(|| blocking(move || open_all(opened, &kept, &settings)));
+        let open = move || {
+            let clients = open_all(&opened, &kept, &settings);
+            (opened, clients)
+        };
+        let opening = self.opening.run(|| blocking(open));
         // One that is late may be of earlier files.
         let opened = opening.await.filter(|(opened, _)| *opened == upstreams);
-        let (upstreams, sources) =
-            opened.ok_or_else(|| late("files that the upstream files name"))?;
-        self.follow(upstreams, sources.map_err(|error| reason(&error))?).await;
+        let late = || of_folder(late("files that the upstream files name"));
+        let (upstreams, opened) = opened.ok_or_else(late)?;
+        let clients = all_opened(&upstreams, opened)?;
+        self.follow(upstreams, clients).await;
         info!("the upstream files changed and are active");
         Ok(())
     }
 
     async fn look(&mut self) {
-        let refused = match self.read().await {
-            None => self.refused.clone(),
-            Some(Ok(upstreams)) if upstreams == self.upstreams => self.look_at_files().await,
-            Some(Ok(upstreams)) => self.take(upstreams).await.err(),
-            Some(Err(why)) => Some(why),
+        let of_definitions = match self.read().await {
+            None => self.refused[0].clone(),
+            Some(Ok(upstreams)) if upstreams == self.upstreams => Refusals::new(),
+            Some(Ok(upstreams)) => self.take(upstreams).await.err().unwrap_or_default(),
+            Some(Err(refused)) => refused,
         };
-        if let Some(reason) = refused.as_ref().filter(|_| self.refused != refused) {
-            warn!(reason = %Escaped(reason), "files of upstreams cannot be used; what was read before stays in use");
+        // Those in use name files that change too, whatever other definitions wait for.
+        let refused = [of_definitions, self.look_at_files().await];
+        let is_same = self.refused == refused;
+        if !is_same {
+            for (upstream, reasons) in refused.iter().flatten() {
+                let reason = reasons.join("; ");
+                warn!(upstream, reason = %Escaped(&reason), "files of an upstream cannot be used; what was read before stays in use");
+            }
         }
         let mirror = Arc::clone(&self.mirror);
         // A report reads every alert, so that one without news would cost more than the look.
-        let is_known = self.is_reported && self.refused == refused;
+        let is_known = self.is_reported && is_same;
         self.refused.clone_from(&refused);
         let reported = blocking(move || {
             mirror.refresh_settling();
-            let seen = of_upstreams(refused.as_deref());
+            let seen = of_upstreams(&refused);
             is_known || report_alerts(&mirror.store, &mirror.clock, UPSTREAMS, seen)
         });
         self.is_reported = reported.await;
     }
 }
 
-/// Returns what two readings in a row agree on, or one that is in use; `None` if they differ.
-async fn settled<T, F>(
-    reading: &mut Bounded<T>,
-    read: impl Fn() -> F,
-    is_in_use: impl Fn(&Option<T>) -> bool,
-) -> Option<Option<T>>
-where
-    T: PartialEq + Send + 'static,
-    F: Future<Output = T> + Send + 'static,
-{
-    let first = reading.run(&read).await;
-    if is_in_use(&first) {
-        return Some(first);
-    }
-    tokio::time::sleep(SETTLE).await;
-    let second = reading.run(&read).await;
-    (first == second || is_in_use(&second)).then_some(second)
-}
-
-fn read_all(folder: &Path) -> Reading {
-    read_upstreams(folder).map_err(|findings| {
-        let mut findings = findings.iter();
-        let error = findings.find(|finding| finding.severity == Severity::Error);
-        error.map_or_else(|| "it has errors".to_owned(), Finding::to_string)
-    })
-}
-
-/// Opens the clients of upstreams, which read files of certificates and tokens, but for those that are kept.
-fn open_all(
-    upstreams: Vec<Upstream>,
-    kept: &[(Upstream, Arc<Source>)],
-    settings: &Settings,
-) -> Opened {
-    let open = |upstream: &Upstream| match kept.iter().find(|(kept, _)| kept == upstream) {
-        Some((_, source)) => Ok(Arc::clone(source)),
-        None => open_source(upstream, &settings.egress),
-    };
-    let sources = upstreams.iter().map(open).collect();
-    (upstreams, sources)
+fn of_folder(reason: String) -> Refusals {
+    Refusals::from([(FOLDER.to_owned(), vec![reason])])
 }
 
 /// Returns the sources of alerts about one upstream and its loops.
@@ -346,45 +321,4 @@ fn sources_of_alerts(mirror: &Mirror) -> Result<BTreeSet<String>, StoreError> {
     let alerts = mirror.store.snapshot()?.alerts()?.into_iter();
     let lasting = alerts.filter(|alert| !alert.is_resolved() && is_meant(&alert.source));
     Ok(lasting.map(|alert| alert.source).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-
-    use tokio::time::Instant;
-
-    use super::*;
-
-    /// A file in two parts, and one that is missing while it is replaced, were another policy.
-    #[rstest::rstest]
-    #[case::in_use(&["old"], Some("old"))]
-    #[case::another(&["new", "new"], Some("new"))]
-    #[case::half_written(&["ne", "new"], None)]
-    #[case::missing_for_a_moment(&["", "old"], Some("old"))]
-    #[tokio::test(start_paused = true)]
-    async fn other_content_counts_when_two_readings_a_second_apart_agree(
-        #[case] readings: &'static [&'static str],
-        #[case] wanted: Option<&str>,
-    ) {
-        let (start, left) = (Instant::now(), Cell::new(readings.iter()));
-        let read = || {
-            let mut readings = left.take();
-            let next = *readings.next().expect("no further reading");
-            left.set(readings);
-            std::future::ready(next)
-        };
-        let found = settled(&mut Bounded::default(), read, |found| *found == Some("old")).await;
-        assert_eq!(found, wanted.map(Some));
-        assert_eq!(left.take().len(), 0);
-        assert_eq!(start.elapsed(), SETTLE * u32::from(readings.len() > 1));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn reading_that_hangs_is_late_and_not_what_was_read_before() {
-        let mut reading = Bounded::<&str>::default();
-        let found =
-            settled(&mut reading, std::future::pending, |found| *found == Some("old")).await;
-        assert_eq!(found, Some(None));
-    }
 }

@@ -31,6 +31,7 @@
 mod activity;
 mod alerts;
 mod committer;
+mod definitions;
 #[cfg(test)]
 mod drive_tests;
 mod facts;
