@@ -41,6 +41,7 @@ pub use clocks::{AcceptedClock, Agreement, ClockRecord, Clocks, MAX_SKEW, Readin
 pub use epoch::{Epoch, EpochState};
 pub use files::completed;
 pub use page::{PageError, RawPage};
+pub use page_end::{MemberPlace, SignOfMore};
 pub use pagination::{MAX_ROWS, Pagination, PaginationError};
 pub use recent::{ChangeKind, NamesBefore, RecentChanges};
 pub use refused::Refused;

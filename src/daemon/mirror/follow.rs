@@ -136,10 +136,12 @@ impl<S: PageSource> Follower<S> {
         let next = mirror.clock.now().plus(wait);
         mirror.update(&upstream.id, |runtime| runtime.next_attempt = Some(next));
         log(&upstream.id, outcome, next);
-        if matches!(outcome, Err(failure) if !matches!(failure, SyncFailure::Stopped)) {
-            mirror.suggest_demo();
-        }
         self.report().await;
+        if let Err(failure) = outcome
+            && !matches!(failure, SyncFailure::Stopped)
+        {
+            mirror.suggest(failure);
+        }
         match outcome {
             Ok(_) => mirror.receive(&upstream.id, Reported::FullSync),
             // A missing folder counts as attempted: files are not asked for single names.
