@@ -181,7 +181,7 @@ fn jitter() -> u8 {
 fn log(upstream: &str, outcome: &Outcome, next: Timestamp) {
     match outcome {
         Ok(report) => {
-            let RunReport { kind, pages, tally, .. } = report;
+            let RunReport { kind, pages, tally, not_applied, .. } = report;
             let kind = kind.words();
             info!(
                 upstream,
@@ -192,6 +192,9 @@ fn log(upstream: &str, outcome: &Outcome, next: Timestamp) {
                 deleted = tally.deleted,
                 unchanged = tally.unchanged,
                 quarantined = tally.quarantined,
+                on_hold = not_applied.waiting,
+                discarded = not_applied.discarded,
+                left_out = not_applied.out_of_room.map_or(0, |limit| limit.rows),
                 %next,
                 "a sync run was accepted"
             );
