@@ -43,6 +43,7 @@ mod owner;
 mod package;
 mod reconcile;
 mod record;
+mod remedy;
 mod report;
 mod wording;
 

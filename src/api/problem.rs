@@ -77,9 +77,8 @@ pub(super) enum Problem {
     Internal,
 }
 
-/// The detail of a problem before the first answer of an upstream, by which it differs from other reasons to answer 503.
-pub const NO_DATA: &str =
-    "No data yet: the registry waits for the first answer of an upstream; try again later";
+/// The detail of a problem before anything of an upstream was accepted, by which it differs from other reasons to answer 503.
+pub const NO_DATA: &str = "No data yet: no list of an upstream was accepted; try again later. `vidimus status` has the reason for the operator";
 
 /// The seconds after which a client may ask again for a first generation.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");

@@ -243,8 +243,10 @@ pub(super) fn print_alerts(alerts: &[AlertReport], json: bool) {
             indented(&format!("its acknowledgement was taken back by {actor} at {at}"));
         }
         if report.is_open() {
-            if explained.insert(kind) {
-                indented(kind.remedy());
+            let remedy = alert.remedy();
+            if !explained.contains(&remedy) {
+                indented(&remedy);
+                explained.insert(remedy);
             }
             indented(&report.command().unwrap_or_else(str::to_owned));
         }

@@ -85,8 +85,8 @@ pub(super) enum CliError {
     #[error("no upstream lists `{text}`; {advice}")]
     NotListed { text: String, advice: String },
     #[error(
-        "nothing is known yet: no upstream has answered; `vidimus sync` tries again and prints the \
-         reason, and `vidimus demo` shows the product without a network"
+        "nothing is known yet: no list of an upstream was accepted; `vidimus status` has the reasons, and `vidimus sync` \
+         tries again; `vidimus demo` shows the product without a network"
     )]
     NothingKnown,
     #[error("{ids} ids and {seen} digests: write each ID with its own `--seen DIGEST`")]

@@ -9,11 +9,9 @@ use miette::{GraphicalReportHandler, LabeledSpan, MietteDiagnostic, NamedSource}
 use serde::Serialize;
 
 use super::error::CliError;
-use crate::api::SyncReport;
 use crate::lint::{Finding, Severity};
 use crate::model::{Escaped, EscapedWhole, is_hidden};
 use crate::store::Verification;
-use crate::sync::SyncKind;
 
 pub(super) fn as_json(value: &impl Serialize) {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
@@ -143,43 +141,6 @@ fn rendered(report: &miette::Report, context: usize) -> String {
         .with_context_lines(context)
         .render_report(&mut text, report.as_ref());
     text
-}
-
-pub(super) fn sync(report: &SyncReport, json: bool) {
-    if json {
-        return as_json(report);
-    }
-    for run in &report.runs {
-        let kind = match run.kind {
-            SyncKind::Full => "full sync".to_owned(),
-            SyncKind::Incremental { since } => format!("incremental sync since {since}"),
-        };
-        let dry = if run.dry_run { ", dry run: nothing was written" } else { "" };
-        let tally = &run.tally;
-        out(&format!(
-            "{}: {kind}, {} in {}{dry}",
-            run.upstream,
-            counted(tally.rows(), "row", "rows"),
-            counted(run.pages, "page", "pages")
-        ));
-        for (what, count) in [
-            ("added", tally.added),
-            ("updated", tally.updated),
-            ("deleted", tally.deleted),
-            ("unchanged", tally.unchanged),
-            ("quarantined", tally.quarantined),
-        ] {
-            out(&format!("  {what:<11} {count}"));
-        }
-    }
-    for run in report.runs.iter().filter(|run| !run.on_hold.is_empty()) {
-        for exceeded in &run.on_hold {
-            out(&format!("{}: on hold: {}", run.upstream, Escaped(exceeded)));
-        }
-    }
-    for (upstream, reason) in &report.failures {
-        err(&format!("{upstream}: the sync run failed: {}", Escaped(reason)));
-    }
 }
 
 pub(super) fn verification(found: &Verification, file: bool, repaired: bool, json: bool) {

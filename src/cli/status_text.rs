@@ -23,7 +23,7 @@ pub(super) fn print(report: &StatusReport, json: bool) {
 fn daemon(report: &StatusReport) {
     let daemon = match (report.running, report.ready) {
         (true, true) => "running",
-        (true, false) => "running, waiting for the first answer of an upstream",
+        (true, false) => "running, no list of an upstream was accepted yet",
         (false, _) => "not running; read from the store",
     };
     out(&format!("daemon      {daemon}"));

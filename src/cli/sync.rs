@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::client::Operator;
 use super::error::{CliError, Exit};
-use super::print;
+use super::print::{as_json, counted, err, out};
 use super::progress::Shown;
 use super::stopping::{Stopping, step};
 use super::target::clock_of;
@@ -14,7 +14,9 @@ use crate::config::{Origin, Settings, Upstream, read_upstreams};
 use crate::daemon::{
     Clock, RunOptions, ask_how_late_it_is, open_source, retry_quarantine, run_sync,
 };
+use crate::model::Escaped;
 use crate::store::{Store, StoreError};
+use crate::sync::{NotApplied, RunReport, SyncKind};
 
 /// Synchronises every enabled upstream once, or has the daemon do it, and prints what changed.
 pub(super) async fn sync(
@@ -45,7 +47,7 @@ pub(super) async fn sync(
         }
         Err(error) => return Err(error.into()),
     };
-    print::sync(&report, json);
+    print(&report, json);
     Ok(if report.failures.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
@@ -88,4 +90,48 @@ async fn here(
         store.record_clock(&agreed, clock.now())?;
     }
     Ok(report)
+}
+
+fn print(report: &SyncReport, json: bool) {
+    if json {
+        return as_json(report);
+    }
+    report.runs.iter().for_each(|run| lines(run).iter().for_each(|line| out(line)));
+    for (upstream, reason) in &report.failures {
+        err(&format!("{upstream}: the sync run failed: {}", Escaped(reason)));
+    }
+}
+
+/// Returns what a run read and applied, and of what it did not apply, why, and how to see it.
+fn lines(run: &RunReport) -> Vec<String> {
+    let RunReport { upstream, tally, not_applied, .. } = run;
+    let NotApplied { waiting, set, discarded, out_of_room } = not_applied;
+    let kind = match run.kind {
+        SyncKind::Full => "full sync".to_owned(),
+        SyncKind::Incremental { since } => format!("incremental sync since {since}"),
+    };
+    let dry = if run.dry_run { ", dry run: nothing was written, no limit was applied" } else { "" };
+    let (rows, pages) = (counted(run.rows, "row", "rows"), counted(run.pages, "page", "pages"));
+    let mut lines = vec![format!("{upstream}: {kind}, {rows} in {pages}{dry}")];
+    let mut count = |what: &str, count: u64, more: &str| {
+        lines.push(format!("  {what:<11} {count}{more}"));
+    };
+    count("added", tally.added, "");
+    count("updated", tally.updated, "");
+    count("deleted", tally.deleted, "");
+    count("unchanged", tally.unchanged, "");
+    count("quarantined", tally.quarantined, "");
+    if let Some(id) = set {
+        count("on hold", *waiting, &format!("  `vidimus sync --show {upstream}@{id}` lists them"));
+    }
+    if *discarded > 0 {
+        count("discarded", *discarded, &format!("  `vidimus sync --show {upstream}` lists them"));
+    }
+    if let Some(limit) = out_of_room {
+        let (found, allowed) = (limit.found(), limit.allowed());
+        count("left out", limit.rows, &format!("  {found}; allowed: {allowed}"));
+    }
+    let reasons = run.on_hold.iter().map(|why| format!("{upstream}: on hold: {}", Escaped(why)));
+    lines.extend(reasons);
+    lines
 }

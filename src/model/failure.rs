@@ -31,14 +31,24 @@ impl fmt::Display for RoomLimit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureClass {
-    /// The upstream did not answer, or answered with an error.
+    /// No complete answer of the upstream came.
     Fetch,
+    /// The upstream demands a token, or refuses the one that it got.
+    Denied,
+    /// The upstream answered with the status of an error.
+    Status,
+    /// An answer has more bytes than are read.
+    TooLarge,
     /// The files of the upstream cannot be read.
     Files,
-    /// A page cannot be decoded.
+    /// An answer is not a page of the list.
     Page,
+    /// A page without a known cursor may not be the last one.
+    PageEnd,
     /// The pages do not form a finite list.
     Pagination,
+    /// The pages are of two stores, or of two histories of one.
+    TwoStores,
     Store,
     /// A limit left new content out.
     Room,
@@ -49,10 +59,17 @@ pub enum FailureClass {
 impl fmt::Display for FailureClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Fetch => "the upstream did not answer, or answered with an error",
+            Self::Fetch => "no complete answer of the upstream came",
+            Self::Denied => "the upstream demands a token, or refuses the one that it got",
+            Self::Status => "the upstream answered with an error",
+            Self::TooLarge => "an answer of the upstream is too large",
             Self::Files => "the files of the upstream cannot be read",
-            Self::Page => "a page cannot be decoded",
+            Self::Page => "an answer of the upstream is not a page of the list",
+            Self::PageEnd => {
+                "the list may go on after a page without a known cursor, and a part of a list is not taken for all of it"
+            }
             Self::Pagination => "the pages do not form a finite list",
+            Self::TwoStores => "the answers are of two stores or histories of the upstream",
             Self::Store => "the store cannot be read or written",
             Self::Room => "a limit left new content out",
             Self::Stopped => "the run was stopped",

@@ -9,8 +9,8 @@ use crate::model::{
     Actor, Entry, Head, Name, OFFICIAL_META, Quarantined, Timestamp, TombstoneStub,
 };
 use crate::sync::{
-    DecisionRequest, ExceededLimit, HoldDecision, Row, RunChanges, SafetyLimit, SafetyLimits,
-    SyncKind, SyncRun, short_id, shown,
+    DecisionRequest, ExceededLimit, HoldDecision, Measure, Row, RunChanges, SafetyLimit,
+    SafetyLimits, SyncKind, SyncRun, short_id, shown,
 };
 
 const APPROVED: &str =
@@ -145,8 +145,10 @@ fn new_content_dated_before_the_last_run_is_backdated_unless_a_person_or_a_newer
 fn row_released_from_a_hold_is_seen_first_when_it_is_released() {
     let mirror = Mirror::new(&[row("1", "x", "active")]);
     mirror.commit(Destination::Staged, &[row("2", "x", "active")], BEFORE);
-    let exceeded =
-        ExceededLimit { limit: SafetyLimit::Shrink, found: "1".into(), allowed: "0".into() };
+    let exceeded = ExceededLimit {
+        limit: SafetyLimit::Shrink,
+        measure: Measure::Words { found: "1".into(), allowed: "0".into() },
+    };
     mirror.accept(&Hold { exceeded: vec![exceeded], all: true, ..Hold::default() }, BEFORE);
     let on_hold = mirror.0.snapshot().expect("a snapshot").changes_on_hold("official");
     let seen = shown("official", &on_hold.expect("changes"));

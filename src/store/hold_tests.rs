@@ -6,8 +6,8 @@ use super::tests::{NOW, entry};
 use super::*;
 use crate::model::{Actor, Digest, Name, Timestamp};
 use crate::sync::{
-    ChangeKind, DecisionRequest, ExceededLimit, HoldDecision, NamesBefore, RecentChanges, Row,
-    RunChanges, SafetyLimit, SafetyLimits, UpstreamState, short_id, shown,
+    ChangeKind, DecisionRequest, ExceededLimit, HoldDecision, Measure, NamesBefore, RecentChanges,
+    Row, RunChanges, SafetyLimit, SafetyLimits, UpstreamState, short_id, shown,
 };
 
 /// Stages rows, and accepts the run with all of them on hold.
@@ -24,7 +24,10 @@ fn hold_beyond_the_limit(store: &Store, rows: &[Row], changes: &RunChanges) {
     let batch = Batch { state: Some(state), ..Batch::of("up", rows, Destination::Staged, NOW) };
     store.commit(&batch).expect("staged");
     let (found, allowed) = (String::new(), String::new());
-    let exceeded = vec![ExceededLimit { limit: SafetyLimit::Deleted, found, allowed }];
+    let exceeded = vec![ExceededLimit {
+        limit: SafetyLimit::Deleted,
+        measure: Measure::Words { found, allowed },
+    }];
     let acceptance = Acceptance {
         upstream: "up",
         state,

@@ -100,14 +100,36 @@ pub struct Tally {
 
 impl Tally {
     pub fn count(&mut self, change: &Change) {
-        let counter = match change {
-            Change::Unchanged(..) => &mut self.unchanged,
-            Change::Write { kind: Kind::Added, .. } => &mut self.added,
-            Change::Write { kind: Kind::Updated, .. } => &mut self.updated,
-            Change::Write { kind: Kind::Deleted, .. } => &mut self.deleted,
-            Change::Write { kind: Kind::Quarantined, .. } => &mut self.quarantined,
-        };
-        *counter += 1;
+        match change {
+            Change::Unchanged(..) => self.unchanged += 1,
+            Change::Write { kind, .. } => self.count_written(*kind),
+        }
+    }
+
+    /// Counts a row that is written, by its effect.
+    pub const fn count_written(&mut self, kind: Kind) {
+        *self.counter(kind) += 1;
+    }
+
+    const fn counter(&mut self, kind: Kind) -> &mut u64 {
+        match kind {
+            Kind::Added => &mut self.added,
+            Kind::Updated => &mut self.updated,
+            Kind::Deleted => &mut self.deleted,
+            Kind::Quarantined => &mut self.quarantined,
+        }
+    }
+
+    /// Returns the numbers without those of rows that were not applied.
+    #[must_use]
+    pub const fn without(&self, others: &Self) -> Self {
+        Self {
+            added: self.added.saturating_sub(others.added),
+            updated: self.updated.saturating_sub(others.updated),
+            deleted: self.deleted.saturating_sub(others.deleted),
+            unchanged: self.unchanged.saturating_sub(others.unchanged),
+            quarantined: self.quarantined.saturating_sub(others.quarantined),
+        }
     }
 
     #[must_use]

@@ -17,6 +17,7 @@ mod change;
 mod change_set;
 mod clocks;
 mod epoch;
+mod exceeded;
 mod files;
 mod over_time;
 mod page;
@@ -39,13 +40,17 @@ pub use change_set::{
 };
 pub use clocks::{AcceptedClock, Agreement, ClockRecord, Clocks, MAX_SKEW, Reading, exceeds};
 pub use epoch::{Epoch, EpochState};
+pub use exceeded::{ExceededLimit, Measure, Measured, NamesMeasure, SafetyLimit, Window};
 pub use files::completed;
 pub use page::{PageError, RawPage};
+pub use page_end::{MemberPlace, SignOfMore};
 pub use pagination::{MAX_ROWS, Pagination, PaginationError};
 pub use recent::{ChangeKind, NamesBefore, RecentChanges, RunChanges};
 pub use refused::Refused;
 pub use rewrite::{Arrival, FirstAcceptance, Placement, Rewrite, deleted, place, rewrite};
 pub use room::{DiskLimits, MAX_QUARANTINED, MAX_UPSTREAM_SIZE, OutOfRoom};
-pub use run::{Failure, LONGEST_FIRST_SYNC, RunReport, SyncKind, SyncRun, UpstreamState};
-pub use safety_limits::{ExceededLimit, Names, RunFacts, SafetyLimit, SafetyLimits, judge};
+pub use run::{
+    Failure, LONGEST_FIRST_SYNC, NotApplied, RunReport, SyncKind, SyncRun, UpstreamState,
+};
+pub use safety_limits::{Names, RunFacts, SafetyLimits, judge};
 pub use source::{FetchFailure, FetchedPage, PageRequest, PageSource};

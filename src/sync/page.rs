@@ -5,7 +5,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::page_end::{ReadSoFar, sign_of_more};
+use super::page_end::{MemberPlace, ReadSoFar, SignOfMore, sign_of_more};
 use super::pagination::Pagination;
 use super::source::PageRequest;
 use crate::model::Escaped;
@@ -36,11 +36,11 @@ pub enum PageError {
         "the next cursor contains a control character or has more than {MAX_CURSOR_BYTES} bytes"
     )]
     Cursor,
+    /// The rows of the run so far may be a part of the list.
     #[error(
-        "a page of {rows} rows without `metadata.nextCursor` and with {sign}: the list may go on in a way that is not \
-         known here"
+        "the list may go on after a page without `metadata.nextCursor`: {sign}; rows read: {rows}"
     )]
-    UnknownEnd { rows: usize, sign: String },
+    UnknownEnd { rows: u64, sign: SignOfMore },
 }
 
 #[derive(Deserialize)]
@@ -94,36 +94,25 @@ impl<'a> RawPage<'a> {
             return Ok(());
         }
         let is_full = self.rows.len() >= request.limit as usize;
-        let read = ReadSoFar {
+        let end = ReadSoFar {
             rows: read.rows(),
             pages: read.pages(),
             is_comparable: is_full || request.updated_since.is_none(),
         };
-        let sign = if links_to_next {
-            Some("a header `Link` to a next page".to_owned())
-        } else {
-            self.sign_of_more(read)
-        };
-        sign.map_or(Ok(()), |sign| Err(PageError::UnknownEnd { rows: self.rows.len(), sign }))
+        let sign = if links_to_next { Some(SignOfMore::Link) } else { self.sign_of_more(&end) };
+        sign.map_or(Ok(()), |sign| Err(PageError::UnknownEnd { rows: end.rows, sign }))
     }
 
-    /// Returns, in words, what in the answer may say that the list goes on.
-    fn sign_of_more(&self, read: ReadSoFar) -> Option<String> {
+    /// Returns what in the answer may say that the list goes on.
+    fn sign_of_more(&self, read: &ReadSoFar) -> Option<SignOfMore> {
         let object: &RawValue = serde_json::from_slice(self.body).ok()?;
         let metadata =
             serde_json::from_slice(self.body).map(|body: Body<'_>| body.metadata).ok()?;
         let places = [
-            (metadata, &["nextCursor"][..], "in its"),
-            (object, &["servers", "metadata"], "beside its"),
+            ((metadata, MemberPlace::Metadata), &["nextCursor"][..]),
+            ((object, MemberPlace::BesideMetadata), &["servers", "metadata"]),
         ];
-        places.into_iter().find_map(|(object, known, place)| {
-            let member = match sign_of_more(object, known, read) {
-                Ok(member) => member?,
-                Err(_) => return Some(format!("a repeated member {place} `metadata`")),
-            };
-            let member: String = member.chars().take(EXCERPT_CHARACTERS).collect();
-            Some(format!("`{}` {place} `metadata`", Escaped(&member)))
-        })
+        places.into_iter().find_map(|(object, known)| sign_of_more(object, known, *read))
     }
 
     /// Returns true if it says that another page follows, under the name that we know, wherever it says so.
@@ -234,9 +223,9 @@ mod tests {
         None
     )]
     #[case(r#""metadata":{"next_cursor":"a"}"#, Some("`next_cursor` in its `metadata`"))]
-    #[case(r#""metadata":{"total":13}"#, Some("`total` in its"))]
+    #[case(r#""metadata":{"total":13}"#, Some("`total` in its `metadata` is 13; rows read: 12"))]
     #[case(r#""metadata":{"\u202e":"a"}"#, Some(r"`\u{202e}` in its"))]
-    #[case(r#""metadata":{"next":"a","next":null}"#, Some("a repeated member in its"))]
+    #[case(r#""metadata":{"next":"a","next":null}"#, Some("a repeated member in its `metadata`"))]
     #[case(r#""metadata":{},"nextCursor":"a.b/c:1""#, Some("`nextCursor` beside its `metadata`"))]
     #[case(r#""metadata":{},"links":{"next":"/x"}"#, Some("`links` beside its"))]
     fn page_without_a_known_cursor_beside_a_sign_of_more_is_another_shape(

@@ -1,9 +1,14 @@
 //! Decides if a page without a cursor is the last one. A part of a list that is taken for the whole hides the rest, so
 //! whatever may say that the list goes on counts: every member that is not known to say something else.
 
+use std::fmt;
+
 use serde_json::value::RawValue;
 
-use crate::model::members;
+use crate::model::{Escaped, members};
+
+/// Characters of the name of a member that are shown.
+const SHOWN: usize = 60;
 
 /// The objects within each other that are read; a deeper one may say anything.
 const MAX_DEPTH: usize = 4;
@@ -84,24 +89,62 @@ pub(super) struct ReadSoFar {
     pub(super) is_comparable: bool,
 }
 
-/// Returns the first member of an object that may say that the list goes on; `None` if there is none.
-///
-/// # Errors
-/// When the members cannot be told apart.
-pub(super) fn sign_of_more(
-    object: &RawValue,
-    known: &[&str],
-    read: ReadSoFar,
-) -> Result<Option<String>, RepeatedMember> {
-    let members = members(object).map_err(|_| RepeatedMember)?;
-    let mut others = members.into_iter().filter(|(name, _)| !known.contains(&name.as_ref()));
-    let sign = others.find(|(name, value)| may_mean_more(name, value, read, 1));
-    Ok(sign.map(|(name, _)| name.into_owned()))
+/// A part of an answer that may say that the list goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignOfMore {
+    /// A header `Link` leads to a next page.
+    Link,
+    /// A member, with its value if that is a whole number.
+    Member { name: String, place: MemberPlace, number: Option<u64> },
+    /// A member that is there twice may say two things.
+    Repeated { place: MemberPlace },
 }
 
-/// A member that is there twice may say two things.
-#[derive(Debug)]
-pub(super) struct RepeatedMember;
+/// The object of an answer that has a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemberPlace {
+    Metadata,
+    /// The answer itself.
+    BesideMetadata,
+}
+
+impl fmt::Display for SignOfMore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Link => f.write_str("a header `Link` leads to a next page"),
+            Self::Member { name, place, number: Some(number) } => {
+                write!(f, "`{}` {place} is {number}", Escaped(name))
+            }
+            Self::Member { name, place, number: None } => {
+                write!(f, "`{}` {place} may lead to more", Escaped(name))
+            }
+            Self::Repeated { place } => write!(f, "there is a repeated member {place}"),
+        }
+    }
+}
+
+impl fmt::Display for MemberPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Metadata => "in its `metadata`",
+            Self::BesideMetadata => "beside its `metadata`",
+        })
+    }
+}
+
+/// Returns the first sign in an object that the list goes on; `None` if there is none.
+pub(super) fn sign_of_more(
+    (object, place): (&RawValue, MemberPlace),
+    known: &[&str],
+    read: ReadSoFar,
+) -> Option<SignOfMore> {
+    let Ok(members) = members(object) else { return Some(SignOfMore::Repeated { place }) };
+    let mut others = members.into_iter().filter(|(name, _)| !known.contains(&name.as_ref()));
+    let (name, value) = others.find(|(name, value)| may_mean_more(name, value, read, 1))?;
+    let name = name.chars().take(SHOWN).collect();
+    let number = value.get().trim().trim_matches('"').parse().ok();
+    Some(SignOfMore::Member { name, place, number })
+}
 
 fn may_mean_more(name: &str, value: &RawValue, read: ReadSoFar, depth: usize) -> bool {
     let bare: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
@@ -203,10 +246,10 @@ fn words(name: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn sign(metadata: &str, is_comparable: bool) -> Option<String> {
+    fn sign(metadata: &str, is_comparable: bool) -> Option<SignOfMore> {
         let object: &RawValue = serde_json::from_str(metadata).expect("JSON");
         let read = ReadSoFar { rows: 30, pages: 1, is_comparable };
-        sign_of_more(object, &["nextCursor"], read).expect("members that differ")
+        sign_of_more((object, MemberPlace::Metadata), &["nextCursor"], read)
     }
 
     /// Each was beside the first 30 of 600 rows, which were then taken for all.
@@ -271,10 +314,13 @@ mod tests {
         assert_eq!(sign(metadata, false).is_some(), refused, "{metadata}");
     }
 
-    #[test]
-    fn repeated_member_is_not_taken_by_its_last_value() {
-        let object: &RawValue = serde_json::from_str(r#"{"next":"a","next":null}"#).expect("JSON");
-        let read = ReadSoFar { rows: 30, pages: 1, is_comparable: true };
-        assert!(sign_of_more(object, &[], read).is_err());
+    /// Who operates the registry has to know what it said, and how far it was read.
+    #[rstest::rstest]
+    #[case(r#"{"total":"600"}"#, "`total` in its `metadata` is 600")]
+    #[case(r#"{"total":1e9}"#, "`total` in its `metadata` may lead to more")]
+    #[case(r#"{"\u202enext":7}"#, r"`\u{202e}next` in its `metadata` is 7")]
+    #[case(r#"{"next":"a","next":null}"#, "there is a repeated member in its `metadata`")]
+    fn sign_is_named_with_its_place_and_number(#[case] metadata: &str, #[case] words: &str) {
+        assert_eq!(sign(metadata, true).map(|sign| sign.to_string()).as_deref(), Some(words));
     }
 }

@@ -168,6 +168,19 @@ impl RecentChanges {
         by_namespace
     }
 
+    /// Returns true if a window counts the name already.
+    pub(super) fn has(
+        &self,
+        kind: ChangeKind,
+        window: Duration,
+        now: Timestamp,
+        name: &Name,
+    ) -> bool {
+        self.within(window, now)
+            .filter_map(|step| step.by_kind.get(&kind))
+            .any(|names| names.contains(name))
+    }
+
     fn within(&self, window: Duration, now: Timestamp) -> impl Iterator<Item = &Step> {
         self.steps.iter().filter(move |step| now.since(step.at) < window)
     }

@@ -7,11 +7,9 @@
 //! like another one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use super::exceeded::{ExceededLimit, Measured, NamesMeasure, SafetyLimit, Window};
 use super::recent::{ChangeKind, NAMESPACE_CAP, NamesBefore, RecentChanges};
 use crate::model::{Name, Timestamp};
 
@@ -97,6 +95,8 @@ pub struct RunFacts {
     pub served: u64,
     /// Those of them with a served version that the upstream would delete, but for deletions that are on hold already.
     pub deleted: BTreeSet<Name>,
+    /// The served names with a deletion that is on hold already.
+    pub waiting: BTreeSet<Name>,
     /// The served names of which a served version would be hidden as missing.
     pub served_removed: BTreeSet<Name>,
     /// The served names of which a served version would be rewritten; a rule may hide them for it.
@@ -139,93 +139,27 @@ impl Names {
     }
 }
 
-/// A safety limit that was exceeded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExceededLimit {
-    pub limit: SafetyLimit,
-    pub found: String,
-    pub allowed: String,
-}
-
-/// The kind of safety limit, which decides what goes on hold.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SafetyLimit {
-    Removed,
-    Rewritten,
-    Deleted,
-    /// New names.
-    Growth,
-    NameGrowth(String),
-    NamespaceGrowth(String),
-    /// Holds the whole run: far fewer rows than before.
-    Shrink,
-    /// Holds the whole run: an older state of the upstream.
-    Rewind,
-}
-
-impl SafetyLimit {
-    /// Returns true if nothing of the run may be accepted.
-    #[must_use]
-    pub const fn holds_all(&self) -> bool {
-        matches!(self, Self::Shrink | Self::Rewind)
-    }
-
-    /// Returns the kinds of changes over time that begin again when a person releases what it kept back.
-    #[must_use]
-    pub const fn kinds(&self) -> &'static [ChangeKind] {
-        use ChangeKind::{Added, Deleted, Removed, Rewritten, ServedRemoved, ServedRewritten};
-        match self {
-            Self::Removed => &[Removed, ServedRemoved],
-            Self::Rewritten => &[Rewritten, ServedRewritten],
-            Self::Deleted => &[Deleted],
-            Self::Growth | Self::NameGrowth(_) | Self::NamespaceGrowth(_) => &[Added],
-            Self::Shrink | Self::Rewind => {
-                &[Removed, ServedRemoved, Rewritten, ServedRewritten, Deleted, Added]
-            }
-        }
-    }
-
-    /// Returns true if it limits what is new.
-    #[must_use]
-    pub const fn is_growth(&self) -> bool {
-        matches!(self, Self::Growth | Self::NameGrowth(_) | Self::NamespaceGrowth(_))
-    }
-}
-
-impl fmt::Display for ExceededLimit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; allowed: {}", self.found, self.allowed)
-    }
-}
-
 /// Returns the safety limits that a run exceeds; with none of them the run is accepted.
 #[must_use]
 pub fn judge(facts: &RunFacts, safety_limits: &SafetyLimits) -> Vec<ExceededLimit> {
-    let mut exceeded: Vec<ExceededLimit> = [
-        facts.shrink(safety_limits),
-        facts.rewind(safety_limits),
-        share(
-            "names would go missing",
-            SafetyLimit::Removed,
-            &facts.removed,
-            &facts.names,
-            safety_limits.removed_percent,
-        ),
-        share(
-            "names would be rewritten",
-            SafetyLimit::Rewritten,
-            &facts.rewritten,
-            &facts.names,
-            safety_limits.rewritten_percent,
-        ),
-        facts.deletions(safety_limits),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let mut exceeded: Vec<ExceededLimit> =
+        [facts.shrink(safety_limits), facts.rewind(safety_limits)].into_iter().flatten().collect();
+    let holds_all = !exceeded.is_empty();
+    exceeded.extend(share(
+        (SafetyLimit::Removed, ChangeKind::Removed),
+        &facts.removed,
+        &facts.names,
+        safety_limits.removed_percent,
+    ));
+    exceeded.extend(share(
+        (SafetyLimit::Rewritten, ChangeKind::Rewritten),
+        &facts.rewritten,
+        &facts.names,
+        safety_limits.rewritten_percent,
+    ));
+    exceeded.extend(facts.deletions(safety_limits, holds_all).exceeded);
     exceeded.extend(facts.growth(safety_limits));
-    for found in facts.over_time(safety_limits) {
+    for found in facts.over_time(safety_limits, holds_all) {
         // The limit of one run says it already.
         if exceeded.iter().all(|known| known.limit != found.limit) {
             exceeded.push(found);
@@ -235,17 +169,19 @@ pub fn judge(facts: &RunFacts, safety_limits: &SafetyLimits) -> Vec<ExceededLimi
 }
 
 fn share(
-    what: &str,
-    limit: SafetyLimit,
+    (limit, change): (SafetyLimit, ChangeKind),
     changed: &Names,
     all: &Names,
     percent: u64,
 ) -> Option<ExceededLimit> {
-    let (changed, all) = (changed.weight(), all.weight());
-    (changed > FLOOR_NAMES && changed * 100 > all * percent).then(|| ExceededLimit {
-        limit,
-        found: format!("{changed} of {all} {what}"),
-        allowed: format!("{percent} %, or {FLOOR_NAMES} names"),
+    let (waiting, total) = (changed.weight(), all.weight());
+    let allowed = (total * percent / 100).max(FLOOR_NAMES);
+    (waiting > allowed).then(|| {
+        let (window, applied) = (Window::Run, 0);
+        let capped = waiting < changed.len() || total < all.len();
+        let measure =
+            NamesMeasure { change, window, applied, waiting, total, allowed, percent, capped };
+        ExceededLimit::new(limit, Measured::Names(measure))
     })
 }
 
@@ -264,6 +200,7 @@ impl RunFacts {
             rewritten: Names::default(),
             served: 0,
             deleted: BTreeSet::new(),
+            waiting: BTreeSet::new(),
             served_removed: BTreeSet::new(),
             served_rewritten: BTreeSet::new(),
             added: BTreeMap::new(),
@@ -282,32 +219,24 @@ impl RunFacts {
 
     fn shrink(&self, safety_limits: &SafetyLimits) -> Option<ExceededLimit> {
         let lost = self.rows_before.saturating_sub(self.rows_seen);
-        let exceeded = self.complete
-            && lost > FLOOR_ROWS.min(self.rows_before / 2)
-            && lost * 100 > self.rows_before * safety_limits.shrink_percent;
-        exceeded.then(|| ExceededLimit {
-            limit: SafetyLimit::Shrink,
-            found: format!("{} rows where {} are stored", self.rows_seen, self.rows_before),
-            allowed: format!("{} % fewer", safety_limits.shrink_percent),
+        let floor = FLOOR_ROWS.min(self.rows_before / 2);
+        let most = floor.max(self.rows_before * safety_limits.shrink_percent / 100);
+        (self.complete && lost > most).then(|| {
+            let measured = Measured::Rows {
+                seen: self.rows_seen,
+                stored: self.rows_before,
+                allowed: self.rows_before - most,
+                percent: safety_limits.shrink_percent,
+            };
+            ExceededLimit::new(SafetyLimit::Shrink, measured)
         })
     }
 
     fn rewind(&self, safety_limits: &SafetyLimits) -> Option<ExceededLimit> {
-        let (before, seen) = (self.newest_before?, self.newest_seen?);
-        (self.complete && before.since(seen) > safety_limits.rewind).then(|| ExceededLimit {
-            limit: SafetyLimit::Rewind,
-            found: format!("the newest update is of {seen}, and one of {before} is known"),
-            allowed: format!("{} hours older", safety_limits.rewind.as_secs() / 3600),
-        })
-    }
-
-    fn deletions(&self, safety_limits: &SafetyLimits) -> Option<ExceededLimit> {
-        let deleted = self.deleted.len() as u64;
-        let exceeded = deleted > safety_limits.deletions_of(self.served);
-        exceeded.then(|| ExceededLimit {
-            limit: SafetyLimit::Deleted,
-            found: format!("{deleted} of {} served names would be deleted", self.served),
-            allowed: format!("{} %, or {FLOOR_DELETED} names", safety_limits.deleted_percent),
+        let (known, seen) = (self.newest_before?, self.newest_seen?);
+        (self.complete && known.since(seen) > safety_limits.rewind).then(|| {
+            let allowed_hours = safety_limits.rewind.as_secs() / 3600;
+            ExceededLimit::new(SafetyLimit::Rewind, Measured::Rewind { seen, known, allowed_hours })
         })
     }
 
@@ -317,29 +246,20 @@ impl RunFacts {
         for (name, added) in &self.added {
             *by_namespace.entry(name.namespace()).or_default() += added;
             if *added > safety_limits.name_growth {
-                exceeded.push(grown(
-                    SafetyLimit::NameGrowth(name.to_string()),
-                    *added,
-                    name.as_str(),
-                    safety_limits.name_growth,
-                ));
+                let measured =
+                    Measured::Versions { added: *added, allowed: safety_limits.name_growth };
+                let limit = SafetyLimit::NameGrowth(name.to_string());
+                exceeded.push(ExceededLimit::new(limit, measured));
             }
         }
         for (namespace, added) in by_namespace {
-            if added > safety_limits.namespace_growth {
+            let allowed = safety_limits.namespace_growth;
+            if added > allowed {
                 let limit = SafetyLimit::NamespaceGrowth(namespace.to_owned());
-                exceeded.push(grown(limit, added, namespace, safety_limits.namespace_growth));
+                exceeded.push(ExceededLimit::new(limit, Measured::Versions { added, allowed }));
             }
         }
         exceeded
-    }
-}
-
-fn grown(limit: SafetyLimit, added: u64, scope: &str, allowed: u64) -> ExceededLimit {
-    ExceededLimit {
-        limit,
-        found: format!("{added} new versions of `{scope}`"),
-        allowed: format!("{allowed} in one sync run"),
     }
 }
 
@@ -380,16 +300,16 @@ mod tests {
     #[rstest::rstest]
     #[case::unchanged(facts(), &[])]
     #[case::five_percent_fewer_rows(RunFacts { rows_seen: 950, ..facts() }, &[])]
-    #[case::sixty_percent_fewer_rows(RunFacts { rows_seen: 400, ..facts() }, &["400 rows where 1000 are stored; allowed: 20 % fewer"])]
+    #[case::sixty_percent_fewer_rows(RunFacts { rows_seen: 400, ..facts() }, &["400 rows where 1000 are stored; allowed: 800, 20 % fewer"])]
     #[case::fewer_rows_in_an_incremental_sync(RunFacts { complete: false, rows_seen: 1, ..facts() }, &[])]
     #[case::a_small_upstream(RunFacts { rows_before: 10, rows_seen: 6, ..facts() }, &[])]
-    #[case::a_small_upstream_that_is_emptied(RunFacts { rows_before: 10, rows_seen: 0, ..facts() }, &["0 rows where 10 are stored; allowed: 20 % fewer"])]
+    #[case::a_small_upstream_that_is_emptied(RunFacts { rows_before: 10, rows_seen: 0, ..facts() }, &["0 rows where 10 are stored; allowed: 5, the floor"])]
     #[case::some_names_missing(RunFacts { removed: names(50, 1), ..facts() }, &[])]
-    #[case::many_names_missing(RunFacts { removed: names(51, 1), ..facts() }, &["51 of 1000 names would go missing; allowed: 5 %, or 20 names"])]
+    #[case::many_names_missing(RunFacts { removed: names(51, 1), ..facts() }, &["51 of 1000 names would go missing; allowed: 50, 5 % of 1000"])]
     #[case::one_namespace_missing(RunFacts { removed: names(1, 900), ..facts() }, &[])]
-    #[case::many_names_rewritten(RunFacts { rewritten: names(60, 1), ..facts() }, &["60 of 1000 names would be rewritten; allowed: 5 %, or 20 names"])]
+    #[case::many_names_rewritten(RunFacts { rewritten: names(60, 1), ..facts() }, &["60 of 1000 names would be rewritten; allowed: 50, 5 % of 1000"])]
     #[case::a_fifth_of_the_served_deleted(RunFacts { deleted: some(20), ..facts() }, &[])]
-    #[case::more_of_the_served_deleted(RunFacts { deleted: some(21), ..facts() }, &["21 of 100 served names would be deleted; allowed: 20 %, or 4 names"])]
+    #[case::more_of_the_served_deleted(RunFacts { deleted: some(21), ..facts() }, &["20 of 100 served names were deleted within 24 hours, and 1 more would be deleted; allowed: 20, 20 % of 100"])]
     #[case::the_few_that_are_served_deleted(RunFacts { deleted: some(4), served: 4, ..facts() }, &[])]
     fn run_beyond_a_safety_limit_is_reported(#[case] facts: RunFacts, #[case] wanted: &[&str]) {
         let exceeded: Vec<String> =
@@ -399,15 +319,15 @@ mod tests {
 
     /// Eight runs of three percent each remove a quarter of all names.
     #[rstest::rstest]
-    #[case::removed(ChangeKind::Removed, 30, Some((1, "60 of 1000 names went missing within 24 hours, this run included; allowed: 5 %, or 20 names")))]
-    #[case::deleted(ChangeKind::Deleted, 8, Some((2, "24 of 100 names were deleted within 24 hours, this run included; allowed: 20 %, or 4 names")))]
-    #[case::added(ChangeKind::Added, 90, Some((2, "270 of 1000 names are new within 24 hours, this run included; allowed: 20 %, or 100 names")))]
+    #[case::removed(ChangeKind::Removed, 30, Some((1, "30 of 1000 names went missing within 24 hours, and 30 more would go missing; allowed: 50, 5 % of 1000")))]
+    #[case::deleted(ChangeKind::Deleted, 8, Some((2, "20 of 100 served names were deleted within 24 hours, and 4 more would be deleted; allowed: 20, 20 % of 100")))]
+    #[case::added(ChangeKind::Added, 90, Some((2, "180 new names came within 24 hours where 1000 were known, and 90 more would come; allowed: 200, 20 % of 1000")))]
     #[case::few(ChangeKind::Removed, 2, None)]
-    #[case::deleted_of_one_namespace(ChangeKind::Deleted, -8, Some((2, "24 of 100 names were deleted within 24 hours, this run included; allowed: 20 %, or 4 names")))]
-    #[case::served_of_one_namespace_removed(ChangeKind::ServedRemoved, -8, Some((2, "24 of 100 served names went missing within 24 hours, this run included; allowed: 20 %, or 20 names")))]
-    #[case::served_of_one_namespace_rewritten(ChangeKind::ServedRewritten, -8, Some((2, "24 of 100 served names were rewritten within 24 hours, this run included; allowed: 20 %, or 20 names")))]
-    #[case::added_to_one_namespace(ChangeKind::Added, -90, Some((2, "270 of 1000 names are new within 24 hours, this run included; allowed: 20 %, or 100 names")))]
-    #[case::many_added_to_one_namespace(ChangeKind::Added, -1_500, Some((1, "3000 new names of `one.x` within 24 hours, this run included; allowed: 2000")))]
+    #[case::deleted_of_one_namespace(ChangeKind::Deleted, -8, Some((2, "20 of 100 served names were deleted within 24 hours, and 4 more would be deleted; allowed: 20, 20 % of 100")))]
+    #[case::served_of_one_namespace_removed(ChangeKind::ServedRemoved, -8, Some((2, "16 of 100 served names went missing within 24 hours, and 8 more would go missing; allowed: 20, 20 % of 100")))]
+    #[case::served_of_one_namespace_rewritten(ChangeKind::ServedRewritten, -8, Some((2, "16 of 100 served names were rewritten within 24 hours, and 8 more would be rewritten; allowed: 20, 20 % of 100")))]
+    #[case::added_to_one_namespace(ChangeKind::Added, -90, Some((2, "180 new names came within 24 hours where 1000 were known, and 90 more would come; allowed: 200, 20 % of 1000")))]
+    #[case::many_added_to_one_namespace(ChangeKind::Added, -1_500, Some((1, "1500 new names of `one.x` came within 24 hours, and 1500 more would; allowed: 2000")))]
     fn many_small_runs_exceed_the_limit_of_a_day_together(
         #[case] kind: ChangeKind,
         // Below zero, those of one namespace.
@@ -459,13 +379,14 @@ mod tests {
         }
         let facts = RunFacts { recent, now: NOW.plus(day * 3), deleted: some(12), ..facts() };
         let safety_limits = SafetyLimits::default();
-        assert_eq!(facts.deletions_left(&safety_limits), 4, "40 of 100, and 36 were deleted");
+        let beyond = facts.deletions(&safety_limits, false).beyond;
+        assert_eq!(beyond.len(), 8, "40 of 100, and 36 were deleted");
         let exceeded: Vec<String> =
             judge(&facts, &safety_limits).iter().map(ToString::to_string).collect();
         assert_eq!(
             exceeded,
             [
-                "48 of 100 names were deleted within 7 days, this run included; allowed: 40 %, or 4 names"
+                "40 of 100 served names were deleted within 7 days, and 8 more would be deleted; allowed: 40, 40 % of 100"
             ]
         );
     }
@@ -497,5 +418,75 @@ mod tests {
         let safety_limits = SafetyLimits { namespace_growth: 9999, ..SafetyLimits::default() };
         let grown = ["a.b/c", "x.y/a", "x.y/b"].map(|name| SafetyLimit::NameGrowth(name.into()));
         assert_eq!(exceeded(&safety_limits), grown);
+    }
+
+    /// Thirty of 46 are deleted, then three more: the figures have to add up for who decides.
+    #[test]
+    fn figures_of_deletions_add_up_to_what_was_applied_and_what_waits() {
+        let first = RunFacts { deleted: some(30), served: 46, ..facts() };
+        let reason = |facts: &RunFacts| {
+            let exceeded = judge(facts, &SafetyLimits::default());
+            exceeded.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        };
+        assert_eq!(
+            reason(&first),
+            "9 of 46 served names were deleted within 24 hours, and 21 more would be deleted; allowed: 9, 20 % of 46"
+        );
+        let beyond: BTreeSet<Name> =
+            first.deletions(&SafetyLimits::default(), false).beyond.into_iter().cloned().collect();
+        let within = first.deleted.difference(&beyond).cloned();
+        let mut recent = RecentChanges::default();
+        recent.add(NOW, first.before(), within.map(|name| (ChangeKind::Deleted, name)));
+        let three: BTreeSet<Name> = names(33, 1).iter().skip(30).cloned().collect();
+        let second = RunFacts { recent, waiting: beyond, deleted: three, served: 37, ..facts() };
+        assert_eq!(
+            reason(&second),
+            "9 of 46 served names were deleted within 24 hours, and 24 more would be deleted; allowed: 9, 20 % of 46"
+        );
+        // Nothing is applied of a run that is on hold as a whole.
+        let whole = RunFacts { rows_seen: 10, ..first };
+        assert!(
+            reason(&whole).ends_with(
+                "30 of 46 served names would be deleted; allowed: 9 within 24 hours, 20 % of 46"
+            ),
+            "{}",
+            reason(&whole)
+        );
+    }
+
+    #[test]
+    fn new_names_are_compared_with_those_that_were_known_and_only_the_limit_that_applies_is_named()
+    {
+        let facts = RunFacts { names: names(6, 1), new_names: some(150), ..facts() };
+        let exceeded = judge(&facts, &SafetyLimits::default());
+        assert_eq!(
+            exceeded.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["150 new names where 6 were known; allowed: 100 within 24 hours, the floor"]
+        );
+    }
+
+    /// A name counts once: the deletion of its next version needs no further room, and waits for nobody.
+    #[test]
+    fn another_version_of_a_deleted_name_does_not_wait() {
+        let mut recent = RecentChanges::default();
+        let deleted = some(20).into_iter().map(|name| (ChangeKind::Deleted, name));
+        recent.add(NOW, facts().before(), deleted);
+        let again = RunFacts { recent, deleted: some(20), ..facts() };
+        assert!(again.deletions(&SafetyLimits::default(), false).beyond.is_empty());
+        assert_eq!(judge(&again, &SafetyLimits::default()), []);
+    }
+
+    #[test]
+    fn exceeded_limit_of_an_earlier_release_keeps_its_words() {
+        let text = r#"{"limit":"deleted","found":"30 of 46","allowed":"20 %"}"#;
+        let old: ExceededLimit = serde_json::from_str(text).expect("read");
+        assert_eq!(old.clone().with_waiting(7).to_string(), "30 of 46; allowed: 20 %");
+        for exceeded in judge(
+            &RunFacts { deleted: some(30), rows_seen: 1, new_names: some(900), ..facts() },
+            &SafetyLimits::default(),
+        ) {
+            let text = serde_json::to_string(&exceeded).expect("written");
+            assert_eq!(serde_json::from_str::<ExceededLimit>(&text).expect("read"), exceeded);
+        }
     }
 }

@@ -198,7 +198,10 @@ async fn deletions_beyond_the_limit_are_on_hold_by_name_and_delay_no_others() {
     upstream.put(Row::new("com.fresh/tool", "1.0.0").published(&crate::support::registry::now()));
     let run = place.json(&["sync", "--json"]);
     let limit = run["runs"][0]["onHold"][0].as_str().expect("an exceeded limit");
-    assert!(limit.starts_with("8 of 30 served names would be deleted"), "{limit}");
+    assert!(
+        limit.starts_with("6 of 30 served names were deleted within 24 hours, and 2 more"),
+        "{limit}"
+    );
     place.review_again("policy.yaml", "com.fresh/tool").await;
     daemon.serves(25).await;
     let raised = place.json(&["alerts", "--kind", "on-hold", "--json"]);
@@ -209,7 +212,10 @@ async fn deletions_beyond_the_limit_are_on_hold_by_name_and_delay_no_others() {
     delete("com.n020/tool", "1.0.0");
     let run = place.json(&["sync", "--json"]);
     let limit = run["runs"][0]["onHold"][0].as_str().expect("an exceeded limit");
-    assert!(limit.starts_with("7 of 30 names were deleted within 24 hours"), "{limit}");
+    assert!(
+        limit.starts_with("6 of 30 served names were deleted within 24 hours, and 3 more"),
+        "{limit}"
+    );
     daemon.serves(25).await;
     on_hold.push("com.n020/tool".to_owned());
     assert_eq!(names(&listed(&place)), on_hold);

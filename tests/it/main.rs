@@ -57,6 +57,7 @@ mod readable_files;
 mod real_clients;
 mod real_dns;
 mod real_registry;
+mod reports_of_runs;
 mod review_page;
 mod reviews;
 mod scans;

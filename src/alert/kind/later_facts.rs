@@ -256,8 +256,8 @@ pub(super) const LATER_FACTS: [Facts; 41] = [
     Facts {
         kind: AlertKind::UpstreamFailing,
         word: "upstream-failing",
-        meaning: "The last sync run of the upstream failed.",
-        remedy: "Read the reason; check the address, the network and the certificates.",
+        meaning: "The last sync run of the upstream failed; what was stored before stays served.",
+        remedy: "Read the reason, and do what the alert says about this kind of failure.",
     },
     Facts {
         kind: AlertKind::UpstreamsRefused,

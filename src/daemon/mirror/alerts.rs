@@ -96,10 +96,10 @@ fn of_state(state: &UpstreamState, upstream: &Upstream, now: Timestamp) -> Vec<R
     let mut seen = of_runs(state, upstream, now);
     if let Some(on_hold) = &state.on_hold {
         let set = Evidence::OnHold { upstream: id.clone(), set: on_hold.shown };
-        let limits = on_hold.exceeded.iter().map(|exceeded| {
-            let (found, allowed) = (exceeded.found.clone(), exceeded.allowed.clone());
-            Figure::Limit { found, allowed }
-        });
+        let limits = on_hold
+            .exceeded
+            .iter()
+            .map(|exceeded| Figure::Limit { found: exceeded.found(), allowed: exceeded.allowed() });
         let figures = [Figure::Rows { count: on_hold.rows }].into_iter().chain(limits).collect();
         // A deletion that waits keeps something served that the upstream withdraws.
         let on_hold = ReportedAlert::new(AlertKind::OnHold, id, [set])

@@ -136,10 +136,12 @@ impl<S: PageSource> Follower<S> {
         let next = mirror.clock.now().plus(wait);
         mirror.update(&upstream.id, |runtime| runtime.next_attempt = Some(next));
         log(&upstream.id, outcome, next);
-        if matches!(outcome, Err(failure) if !matches!(failure, SyncFailure::Stopped)) {
-            mirror.suggest_demo();
-        }
         self.report().await;
+        if let Err(failure) = outcome
+            && !matches!(failure, SyncFailure::Stopped)
+        {
+            mirror.suggest(failure);
+        }
         match outcome {
             Ok(_) => mirror.receive(&upstream.id, Reported::FullSync),
             // A missing folder counts as attempted: files are not asked for single names.
@@ -179,7 +181,7 @@ fn jitter() -> u8 {
 fn log(upstream: &str, outcome: &Outcome, next: Timestamp) {
     match outcome {
         Ok(report) => {
-            let RunReport { kind, pages, tally, .. } = report;
+            let RunReport { kind, pages, tally, not_applied, .. } = report;
             let kind = kind.words();
             info!(
                 upstream,
@@ -190,6 +192,9 @@ fn log(upstream: &str, outcome: &Outcome, next: Timestamp) {
                 deleted = tally.deleted,
                 unchanged = tally.unchanged,
                 quarantined = tally.quarantined,
+                on_hold = not_applied.waiting,
+                discarded = not_applied.discarded,
+                left_out = not_applied.out_of_room.map_or(0, |limit| limit.rows),
                 %next,
                 "a sync run was accepted"
             );

@@ -9,6 +9,7 @@ use tracing::{info, warn};
 
 use super::activity::Activity;
 use super::alerts::{of_upstream, source_of};
+use super::options::SyncFailure;
 use super::readiness::{Readiness, Reported};
 use super::schedule::Request;
 use super::settling::Settling;
@@ -67,7 +68,7 @@ pub(in crate::daemon) struct Mirror {
     /// The reports of the upstreams so far, which decide if a first generation may be published.
     reported: watch::Sender<Readiness>,
     settling: watch::Sender<Settling>,
-    /// True once the demo was suggested.
+    /// True once the log said that nothing is known.
     suggested: AtomicBool,
 }
 
@@ -250,10 +251,21 @@ impl Mirror {
         }
     }
 
-    /// Suggests the demo, once, while no upstream has answered: the first try of a newcomer may have no network.
-    pub(super) fn suggest_demo(&self) {
-        if !self.reported.borrow().is_answered() && !self.suggested.swap(true, Ordering::Relaxed) {
-            info!("no upstream has answered; `vidimus demo` shows the product without a network");
+    /// Says once, while nothing of an upstream is known, where the reasons stand. Without a network, as in the first try of
+    /// a newcomer, it suggests the demo.
+    pub(super) fn suggest(&self, failure: &SyncFailure) {
+        if self.reported.borrow().is_answered() || self.suggested.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        if failure.is_without_answer() {
+            info!(
+                "no upstream has answered yet; `vidimus status` has the reasons, and `vidimus demo` shows the product without \
+                 a network"
+            );
+        } else {
+            info!(
+                "no list of an upstream was accepted yet; `vidimus alerts` has the reasons, and what to do"
+            );
         }
     }
 

@@ -10,14 +10,14 @@ use super::committer::{Committer, PendingBatch, Target};
 use super::options::{Fetched, Observer, RunOptions, SyncFailure};
 use super::quarantine_room::{FullQuarantine, QuarantineRoom};
 use super::rows::classify_row;
-use super::safety::{counted, hold};
+use super::safety::{Judged, counted, hold};
 use crate::config::Trust;
 use crate::daemon::runtime::Clock;
 use crate::model::{Entry, Name, RoomLimit, Timestamp};
-use crate::store::{Acceptance, Destination, Hold, Snapshot, Store, StoreError};
+use crate::store::{Acceptance, Destination, Snapshot, Store, StoreError};
 use crate::sync::{
-    Change, FetchedPage, Kind, NameSize, OutOfRoom, RawPage, Row, RunReport, SyncKind, SyncRun,
-    UpstreamState, completed,
+    Change, FetchedPage, Kind, NameSize, NotApplied, OutOfRoom, RawPage, Row, RunReport, SyncKind,
+    SyncRun, UpstreamState, completed,
 };
 
 /// A batch is committed when it has this many rows, or pages of this many bytes, or is this old. A crash repeats one
@@ -325,11 +325,9 @@ impl<O: Observer> Ingest<O> {
         let stored = snapshot.upstream(&self.options.upstream)?;
         self.state.keep_decisions(&stored);
         let RunOptions { safety_limits, upstream, .. } = &self.options;
-        let (hold, changes) = if self.is_live {
-            (Hold::default(), counted(&snapshot, &self.options, &self.run, now)?)
-        } else {
-            hold(&snapshot, &self.options, &self.state, &self.run, now)?
-        };
+        let judge = if self.is_live { counted } else { hold };
+        let Judged { hold, changes, applied, discarded } =
+            judge(&snapshot, &self.options, &self.state, &self.run, now)?;
         let whole = self.state.accepted(&self.run, now, self.options.overlap);
         drop(snapshot);
         let left_out = stored.run.is_some_and(|run| run.left_out);
@@ -364,7 +362,9 @@ impl<O: Observer> Ingest<O> {
             return Err(limit.map_or(StoreError::NoReserve, StoreError::NoRoom).into());
         }
         report.full_sync_at = state.epoch.second_at();
+        report.tally = applied;
         report.on_hold = hold.exceeded.iter().map(ToString::to_string).collect();
+        report.not_applied = NotApplied::of(&self.store.snapshot()?.upstream(upstream)?, discarded);
         Ok(report)
     }
 }

@@ -92,15 +92,29 @@ impl SyncFailure {
     /// Returns the class of the failure, as alerts compare it.
     pub(super) fn class(&self) -> FailureClass {
         match self {
-            Self::Fetch(FetchFailure::File { .. }) => FailureClass::Files,
-            Self::Fetch(_) => FailureClass::Fetch,
+            Self::Fetch(failure) => match failure {
+                FetchFailure::File { .. } => FailureClass::Files,
+                FetchFailure::Status { status: 401 | 403 | 407, .. } => FailureClass::Denied,
+                FetchFailure::Status { .. } => FailureClass::Status,
+                FetchFailure::TooLarge { .. } => FailureClass::TooLarge,
+                FetchFailure::Connect { .. }
+                | FetchFailure::Timeout { .. }
+                | FetchFailure::Broken { .. } => FailureClass::Fetch,
+            },
+            Self::Page(PageError::UnknownEnd { .. }) => FailureClass::PageEnd,
             Self::Page(_) => FailureClass::Page,
-            Self::Pagination(_) | Self::Replaced | Self::TwoStores => FailureClass::Pagination,
+            Self::Pagination(_) => FailureClass::Pagination,
+            Self::Replaced | Self::TwoStores => FailureClass::TwoStores,
             Self::Store(StoreError::NoRoom(_)) => FailureClass::Room,
             Self::Store(_) => FailureClass::Store,
             Self::Stopped => FailureClass::Stopped,
             Self::Panicked(_) => FailureClass::Panic,
         }
+    }
+
+    /// Returns true if no answer of an upstream came: its registry may be out of reach.
+    pub(super) fn is_without_answer(&self) -> bool {
+        self.class() == FailureClass::Fetch
     }
 
     /// Returns true if the sync run may resume at its cursor; otherwise the cursor may be the cause.

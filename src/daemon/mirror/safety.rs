@@ -4,15 +4,36 @@ use super::options::RunOptions;
 use crate::model::{Head, Name, Status, Timestamp, TombstoneStub};
 use crate::store::{Hold, Snapshot, StagedKind, StagedRow, StoreError, missing_digest};
 use crate::sync::{
-    Absence, ChangeKind, ChangeSet, ExceededLimit, RecentChanges, RunChanges, RunFacts,
-    SafetyLimit, SyncRun, UpstreamState, judge,
+    Absence, ChangeKind, ChangeSet, ExceededLimit, Kind, RecentChanges, RunChanges, RunFacts,
+    SafetyLimit, SyncRun, Tally, UpstreamState, judge,
 };
+
+/// A sync run, judged.
+pub(super) struct Judged {
+    pub(super) hold: Hold,
+    /// What it changes of what is not on hold.
+    pub(super) changes: RunChanges,
+    /// The rows that are applied, by their effect.
+    pub(super) applied: Tally,
+    /// The rows that a person discarded before.
+    pub(super) discarded: u64,
+}
 
 /// The effect of a staged row.
 struct Planned {
     name: String,
     version: String,
     what: What,
+    /// The number that counts it among the rows of the run.
+    counted: Option<Kind>,
+}
+
+/// The effects of all staged rows.
+#[derive(Default)]
+struct Plan {
+    rows: Vec<Planned>,
+    /// Those that a person discarded before: their number, and the numbers that count them.
+    discarded: (u64, Tally),
 }
 
 #[derive(PartialEq, Eq)]
@@ -29,8 +50,7 @@ enum What {
     Other,
 }
 
-/// Checks the changes of a fully read sync run against the safety limits; returns those to put on hold, and what the
-/// others change.
+/// Checks the changes of a fully read sync run against the safety limits.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -40,18 +60,14 @@ pub(super) fn hold(
     state: &UpstreamState,
     run: &SyncRun,
     now: Timestamp,
-) -> Result<(Hold, RunChanges), StoreError> {
+) -> Result<Judged, StoreError> {
     let RunOptions { upstream, safety_limits, .. } = options;
     let complete = run.sees_all();
     if !complete && snapshot.staged_rows(upstream)?.next().is_none() {
-        return Ok((Hold::default(), RunChanges::default()));
+        let (hold, changes) = (Hold::default(), RunChanges::default());
+        return Ok(Judged { hold, changes, applied: run.tally, discarded: 0 });
     }
-    let planned = planned(snapshot, options, state)?;
-    let deleted: BTreeSet<&str> = planned
-        .iter()
-        .filter(|planned| planned.what == What::DeleteServed)
-        .map(|planned| planned.name.as_str())
-        .collect();
+    let Plan { rows: planned, discarded } = plan(snapshot, options, state)?;
     let mut facts = facts(snapshot, options, state, run, &planned, now)?;
     let mut exceeded = judge(&facts, safety_limits);
     // A first sync that was beyond a limit of room is to bring the rest.
@@ -62,13 +78,14 @@ pub(super) fn hold(
         && exceeded.iter().all(|exceeded| exceeded.limit != SafetyLimit::Deleted)
     {
         let deleted = |exceeded: &&ExceededLimit| exceeded.limit == SafetyLimit::Deleted;
-        exceeded.extend(on_hold.exceeded.iter().find(deleted).cloned());
+        let before = on_hold.exceeded.iter().find(deleted).cloned();
+        exceeded.extend(before.map(|before| before.with_waiting(facts.waiting.len() as u64)));
     }
     let growing: BTreeSet<String> =
         facts.growing(safety_limits).into_iter().map(str::to_owned).collect();
-    let allowed = usize::try_from(facts.deletions_left(safety_limits)).unwrap_or(usize::MAX);
     // Those within the limit apply at once: a deletion may withdraw something harmful.
-    let beyond: BTreeSet<&str> = deleted.into_iter().skip(allowed).collect();
+    let beyond = facts.deletions(safety_limits, false).beyond;
+    let beyond: BTreeSet<String> = beyond.into_iter().map(ToString::to_string).collect();
     let is_on_hold = |planned: &&Planned| match planned.what {
         What::WaitOnHold => true,
         What::DeleteServed => beyond.contains(planned.name.as_str()),
@@ -83,6 +100,15 @@ pub(super) fn hold(
     let absences = exceeded.iter().any(|exceeded| exceeded.limit == SafetyLimit::Removed);
     let waiting = snapshot.changes_on_hold(upstream)?;
     let waiting = waiting.into_iter().map(|change| change.digest).collect();
+    let mut applied = run.tally.without(&discarded.1);
+    if all {
+        applied = Tally { unchanged: applied.unchanged, ..Tally::default() };
+    } else {
+        let mut on_hold = Tally::default();
+        let counted = planned.iter().filter(is_on_hold).filter_map(|planned| planned.counted);
+        counted.for_each(|kind| on_hold.count_written(kind));
+        applied = applied.without(&on_hold);
+    }
     let mut changed = Vec::new();
     for planned in planned.iter().filter(|planned| !is_on_hold(planned)) {
         let Some((kind, name)) = planned.kind().zip(Name::parse(&planned.name).ok()) else {
@@ -106,22 +132,25 @@ pub(super) fn hold(
         facts.new_names.iter().for_each(|name| facts.names.add(name));
     }
     let changes = RunChanges { before: facts.before(), changed };
-    Ok((Hold { exceeded, all, rows, absences, waiting }, changes))
+    let hold = Hold { exceeded, all, rows, absences, waiting };
+    Ok(Judged { hold, changes, applied, discarded: discarded.0 })
 }
 
-/// Counts the names that a first sync stored, for the limits over time of later runs.
+/// Accepts all of a first sync, and counts the names that it stored, for the limits over time of later runs.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub(super) fn counted(
     snapshot: &Snapshot,
     options: &RunOptions,
+    _: &UpstreamState,
     run: &SyncRun,
     now: Timestamp,
-) -> Result<RunChanges, StoreError> {
+) -> Result<Judged, StoreError> {
     let mut facts = RunFacts::none(now, RecentChanges::default());
     count_names(snapshot, options, run, &mut facts)?;
-    Ok(RunChanges { before: facts.before(), changed: Vec::new() })
+    let changes = RunChanges { before: facts.before(), changed: Vec::new() };
+    Ok(Judged { hold: Hold::default(), changes, applied: run.tally, discarded: 0 })
 }
 
 impl Planned {
@@ -163,20 +192,28 @@ impl Planned {
     }
 }
 
-fn planned(
+fn plan(
     snapshot: &Snapshot,
     options: &RunOptions,
     state: &UpstreamState,
-) -> Result<Vec<Planned>, StoreError> {
+) -> Result<Plan, StoreError> {
     let RunOptions { upstream, .. } = options;
     let waits = state.on_hold.as_ref().is_some_and(ChangeSet::has_deletions);
-    let mut planned = Vec::new();
+    let mut plan = Plan::default();
     for row in snapshot.staged_rows(upstream)? {
         let row = row?;
+        let stored = match snapshot.head(upstream, &row.name, &row.version) {
+            Err(StoreError::Damaged(_)) => None,
+            stored => stored?,
+        };
+        let counted = counted_as(&row.kind, stored.as_ref());
         if snapshot.is_discarded(upstream, &row.name, &row.version, || row.digest)? {
+            let (count, by_kind) = &mut plan.discarded;
+            *count += 1;
+            counted.into_iter().for_each(|kind| by_kind.count_written(kind));
             continue;
         }
-        let what = match effect(snapshot, options, &row)? {
+        let what = match effect(snapshot, options, &row, stored)? {
             What::DeleteServed
                 if waits
                     && snapshot.change_on_hold(upstream, &row.name, &row.version)?
@@ -186,17 +223,32 @@ fn planned(
             }
             what => what,
         };
-        planned.push(Planned { name: row.name, version: row.version, what });
+        plan.rows.push(Planned { name: row.name, version: row.version, what, counted });
     }
-    Ok(planned)
+    Ok(plan)
 }
 
-fn effect(snapshot: &Snapshot, options: &RunOptions, row: &StagedRow) -> Result<What, StoreError> {
-    let RunOptions { upstream, .. } = options;
-    let stored = match snapshot.head(upstream, &row.name, &row.version) {
-        Err(StoreError::Damaged(_)) => None,
-        stored => stored?,
-    };
+/// Returns the number that a row counts to, as when it was received.
+fn counted_as(kind: &StagedKind, stored: Option<&Head>) -> Option<Kind> {
+    let is_stored = stored.is_some_and(|head| head.status != Status::Deleted);
+    match kind {
+        StagedKind::Entry(_) if stored.is_none() => Some(Kind::Added),
+        StagedKind::Entry(sent) if sent.status == Status::Deleted && is_stored => {
+            Some(Kind::Deleted)
+        }
+        StagedKind::Entry(_) => Some(Kind::Updated),
+        StagedKind::Deleted => Some(Kind::Deleted),
+        StagedKind::Other => None,
+    }
+}
+
+fn effect(
+    snapshot: &Snapshot,
+    options: &RunOptions,
+    row: &StagedRow,
+    stored: Option<Head>,
+) -> Result<What, StoreError> {
+    let upstream = &options.upstream;
     let deletes = match &row.kind {
         StagedKind::Entry(head) => head.status == Status::Deleted,
         StagedKind::Deleted => true,
@@ -286,7 +338,10 @@ fn facts(
             What::DeleteServed => {
                 facts.deleted.insert(name);
             }
-            What::WaitOnHold | What::Other => {}
+            What::WaitOnHold => {
+                facts.waiting.insert(name);
+            }
+            What::Other => {}
         }
     }
     // An incremental sync that rewrites nothing needs no present number of names: that of the last full sync is near it.

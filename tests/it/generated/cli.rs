@@ -19,7 +19,7 @@ const EXIT_CODES: &str = "\
 | 0 | done |
 | 1 | findings, or a refusal: a file has errors, an alert or change set is not the one that was named, a name is unknown |
 | 2 | wrong usage of the command line |
-| 3 | not reachable, failed, or nothing known yet: the daemon does not answer, the store cannot be read, a sync run failed, no upstream has answered |
+| 3 | not reachable, failed, or nothing known yet: the daemon does not answer, the store cannot be read, a sync run failed, no list of an upstream was accepted yet |
 
 ";
 
