@@ -15,7 +15,7 @@ pub async fn ask_how_late_it_is<S: PageSource>(sources: &[(String, Arc<S>)], clo
     if !clock.awaits_date() {
         return;
     }
-    let request = PageRequest { cursor: None, updated_since: None, limit: 1 };
+    let request = PageRequest::first(None, 1);
     for (upstream, source) in sources {
         let Ok(Ok(page)) = timeout(LONGEST, source.page(&request)).await else { continue };
         if let Some(date) = page.present() {

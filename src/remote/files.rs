@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use super::watched::{Seen, mark_of};
 use crate::model::{Digest, Identity, Name, Version};
-use crate::sync::{FetchFailure, FetchedPage, PageRequest, PageSource, RawPage};
+use crate::sync::{FetchFailure, FetchedPage, PageRequest, PageSource, PagingHeaders, RawPage};
 
 /// The same limit as for a page of a registry.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
@@ -66,7 +66,7 @@ impl PageSource for Files {
             age: Duration::ZERO,
             epoch: None,
             resync: false,
-            links_to_next: false,
+            paging: PagingHeaders::default(),
             is_partial,
         })
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use jiff::fmt::rfc2822;
-use reqwest::header::{AGE, DATE, HeaderMap, LINK, RETRY_AFTER};
+use reqwest::header::{AGE, DATE, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Certificate, Client, ClientBuilder, Proxy, Response};
 use thiserror::Error;
@@ -12,6 +12,7 @@ use url::Url;
 
 use super::budget::Budget;
 use super::dns::ResolverError;
+use super::paging::paging_headers;
 use super::watched::{MAX_BYTES, Watched};
 use crate::files::read_regular_file;
 use crate::model::{Escaped, Timestamp};
@@ -119,10 +120,10 @@ impl Http {
         if response.status().is_success() {
             let (epoch, age) = (epoch(response.headers()), age(response.headers()));
             let resync = response.headers().contains_key("vidimus-resync");
-            let links_to_next = links_to_next(response.headers());
+            let paging = paging_headers(response.headers());
             let body = body(response, url).await?;
             let is_partial = false;
-            return Ok(FetchedPage { body, date, age, epoch, resync, links_to_next, is_partial });
+            return Ok(FetchedPage { body, date, age, epoch, resync, paging, is_partial });
         }
         let (status, retry_after) =
             (response.status().as_u16(), retry_after(response.headers(), date));
@@ -251,24 +252,6 @@ fn epoch(headers: &HeaderMap) -> Option<Epoch> {
     Epoch::parse(headers.get("vidimus-epoch")?.to_str().ok()?)
 }
 
-/// Returns true if a header `Link` leads to a next page (RFC 8288, section 3).
-fn links_to_next(headers: &HeaderMap) -> bool {
-    let is_next = |parameter: &str| {
-        let Some((name, value)) = parameter.split_once('=') else { return false };
-        // A comma begins another link.
-        let relations = value.split(|c: char| c.is_whitespace() || c == ',' || c == '"');
-        name.trim().eq_ignore_ascii_case("rel")
-            && relations.into_iter().any(|relation| relation.eq_ignore_ascii_case("next"))
-    };
-    let links = headers.get_all(LINK).into_iter();
-    links.map(|link| String::from_utf8_lossy(link.as_bytes())).any(|text| {
-        // An address may contain anything.
-        let parameters =
-            text.split('<').map(|link| link.split_once('>').map_or(link, |(_, rest)| rest));
-        parameters.flat_map(|parameters| parameters.split(';')).any(is_next)
-    })
-}
-
 fn http_date(text: &str) -> Option<Timestamp> {
     let stamp = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
     Some(Timestamp::from_micros(stamp.as_microsecond()))
@@ -309,26 +292,6 @@ fn read(path: &Path) -> Result<Vec<u8>, AccessError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[rstest::rstest]
-    #[case(&[r#"</x?cursor=a>; rel="next""#], true)]
-    #[case(&["</x>;REL=Next"], true)]
-    #[case(&[r#"</x>; title="a"; rel="prev next""#], true)]
-    #[case(&[r#"</a>; rel="prev", </b>; rel="next""#], true)]
-    #[case(&["</a>; rel=next, </b>; rel=prev"], true)]
-    #[case(&[r#"</s.json>; rel="describedBy""#, r#"</x>; rel="next""#], true)]
-    #[case(&[r#"</s.json>; rel="describedBy""#], false)]
-    #[case(&["</x;rel=next>; rel=self"], false)]
-    #[case(&[r#"</x>; rel="nextdoor""#], false)]
-    #[case(&["</x>; rel"], false)]
-    #[case(&[], false)]
-    fn link_to_a_next_page_is_found_in_every_form(#[case] links: &[&str], #[case] found: bool) {
-        let mut headers = HeaderMap::new();
-        for link in links {
-            headers.append(LINK, link.parse().expect("a header"));
-        }
-        assert_eq!(links_to_next(&headers), found, "{links:?}");
-    }
 
     #[rstest::rstest]
     #[case("7", None, Some(7))]

@@ -16,6 +16,7 @@ mod health;
 mod http;
 mod ownership;
 mod packages;
+mod paging;
 mod registry;
 mod retry;
 mod source_settings;

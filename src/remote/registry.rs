@@ -47,9 +47,14 @@ impl PageSource for RegistryApi {
             query.append_pair("limit", &request.limit.to_string());
             // The upstream rejects it with `updated_since`, which includes deleted versions anyway.
             match request.updated_since {
-                Some(since) => query.append_pair("updated_since", &since.to_rfc3339()),
-                None => query.append_pair("include_deleted", "true"),
-            };
+                Some(since) => {
+                    query.append_pair("updated_since", &since.to_rfc3339());
+                }
+                None if request.include_deleted => {
+                    query.append_pair("include_deleted", "true");
+                }
+                None => {}
+            }
             if let Some(cursor) = &request.cursor {
                 query.append_pair("cursor", cursor);
             }
@@ -58,10 +63,15 @@ impl PageSource for RegistryApi {
     }
 
     async fn versions(&self, name: &Name) -> Result<Option<FetchedPage>, FetchFailure> {
-        let mut url = self.url(&[name.as_str(), "versions"]);
+        let plain = self.url(&[name.as_str(), "versions"]);
+        let mut url = plain.clone();
         url.query_pairs_mut().append_pair("include_deleted", "true");
         // Not retried: the caller comes back to names that failed.
-        match self.http.get(&url).await {
+        let answer = match self.http.get(&url).await {
+            Err(failure) if failure.refuses_parameters() => self.http.get(&plain).await,
+            answer => answer,
+        };
+        match answer {
             Ok(page) => Ok(Some(page)),
             Err(FetchFailure::Status { status: 404, .. }) => Ok(None),
             Err(failure) => Err(failure),

@@ -53,4 +53,4 @@ pub use run::{
     Failure, LONGEST_FIRST_SYNC, NotApplied, RunReport, SyncKind, SyncRun, UpstreamState,
 };
 pub use safety_limits::{Names, RunFacts, SafetyLimits, judge};
-pub use source::{FetchFailure, FetchedPage, PageRequest, PageSource};
+pub use source::{FetchFailure, FetchedPage, PageRequest, PageSource, PagingHeaders};

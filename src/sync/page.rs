@@ -1,13 +1,13 @@
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::page_end::{MemberPlace, ReadSoFar, SignOfMore, sign_of_more};
+use super::page_end::{MemberPlace, ReadSoFar, SignOfMore, sign_in_headers, sign_of_more};
 use super::pagination::Pagination;
-use super::source::PageRequest;
+use super::source::{PageRequest, PagingHeaders};
 use crate::model::Escaped;
 
 /// Longer than any `name:version`.
@@ -45,10 +45,15 @@ pub enum PageError {
 
 #[derive(Deserialize)]
 struct Body<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "rows")]
     servers: Vec<&'a RawValue>,
     #[serde(borrow)]
     metadata: &'a RawValue,
+}
+
+/// Reads the rows; a registry may write an empty list as `null`, but a member that is missing says nothing.
+fn rows<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<&'de RawValue>, D::Error> {
+    Option::deserialize(value).map(Option::unwrap_or_default)
 }
 
 #[derive(Deserialize)]
@@ -65,6 +70,7 @@ impl<'a> RawPage<'a> {
     /// [`PageError`] when the body is not JSON, or has no `servers` list or no `metadata`: a page
     /// without them does not show that it is the last one.
     pub fn read(body: &'a [u8]) -> Result<Self, PageError> {
+        let body = without_mark(body);
         let page: Body<'a> =
             serde_json::from_slice(body).map_err(|error| page_error(body, &error))?;
         let metadata: Metadata<'a> =
@@ -87,7 +93,7 @@ impl<'a> RawPage<'a> {
     pub fn check_end(
         &self,
         request: &PageRequest,
-        links_to_next: bool,
+        headers: &PagingHeaders,
         read: &Pagination,
     ) -> Result<(), PageError> {
         if self.next_cursor.is_some() {
@@ -99,7 +105,7 @@ impl<'a> RawPage<'a> {
             pages: read.pages(),
             is_comparable: is_full || request.updated_since.is_none(),
         };
-        let sign = if links_to_next { Some(SignOfMore::Link) } else { self.sign_of_more(&end) };
+        let sign = sign_in_headers(headers, end).or_else(|| self.sign_of_more(&end));
         sign.map_or(Ok(()), |sign| Err(PageError::UnknownEnd { rows: end.rows, sign }))
     }
 
@@ -139,9 +145,10 @@ impl<'a> RawPage<'a> {
     pub fn read_versions(body: &'a [u8]) -> Result<Self, PageError> {
         #[derive(Deserialize)]
         struct Versions<'a> {
-            #[serde(borrow)]
+            #[serde(borrow, deserialize_with = "rows")]
             servers: Vec<&'a RawValue>,
         }
+        let body = without_mark(body);
         let Versions { servers } =
             serde_json::from_slice(body).map_err(|error| page_error(body, &error))?;
         Ok(Self { rows: servers, next_cursor: None, body })
@@ -152,6 +159,11 @@ impl PageError {
     fn shape(error: &serde_json::Error) -> Self {
         Self::Shape { why: Escaped(&error.to_string()).to_string() }
     }
+}
+
+/// Drops a byte order mark, which readers of JSON may ignore (RFC 8259, section 8.1).
+fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
 fn page_error(body: &[u8], error: &serde_json::Error) -> PageError {
@@ -174,6 +186,8 @@ mod tests {
     #[case(r#"{"servers":[{},7],"metadata":{"nextCursor":"a.b/c:1"}}"#, 2, Some("a.b/c:1"))]
     #[case(r#"{"servers":[],"metadata":{"nextCursor":null}}"#, 0, None)]
     #[case(r#"{"servers":[],"metadata":{"nextCursor":""},"extra":{}}"#, 0, None)]
+    #[case(r#"{"servers":null,"metadata":{"count":0}}"#, 0, None)]
+    #[case("\u{feff}{\"servers\":[{}],\"metadata\":{}}", 1, None)]
     fn page_is_read_as_rows_and_a_cursor(
         #[case] body: &str,
         #[case] rows: usize,
@@ -193,7 +207,7 @@ mod tests {
     #[case(b"{\"servers\":[{\"a\":\"\xff\"}],\"metadata\":{}}", "not JSON")]
     #[case(b"[]", "another shape")]
     #[case(br#"{"metadata":{}}"#, "missing field `servers`")]
-    #[case(br#"{"servers":null,"metadata":{}}"#, "another shape")]
+    #[case(br#"{"servers":{},"metadata":{}}"#, "another shape")]
     #[case(br#"{"servers":[],"metadata":null}"#, "another shape")]
     #[case(br#"{"servers":[],"metadata":{"nextCursor":"a","nextCursor":"b"}}"#, "another shape")]
     #[case(br#"{"servers":[]}"#, "missing field `metadata`")]
@@ -208,11 +222,13 @@ mod tests {
     /// Returns the reason why a page, asked for with a limit and the last of `rows` rows, is not known to be the last.
     fn refusal(body: &str, limit: u32, (rows, is_whole): (usize, bool)) -> Option<String> {
         let updated_since = (!is_whole).then_some(Timestamp::MIN);
-        let request = PageRequest { cursor: None, updated_since, limit };
+        let request = PageRequest::first(updated_since, limit);
         let mut read = Pagination::default();
         read.advance(rows, None).expect("few rows");
         let page = RawPage::read(body.as_bytes()).expect("a page");
-        page.check_end(&request, false, &read).err().map(|error| error.to_string())
+        page.check_end(&request, &PagingHeaders::default(), &read)
+            .err()
+            .map(|error| error.to_string())
     }
 
     #[rstest::rstest]
@@ -259,13 +275,42 @@ mod tests {
 
     #[test]
     fn link_to_a_next_page_counts_unless_there_is_a_cursor() {
-        let request = PageRequest { cursor: None, updated_since: None, limit: 100 };
+        let request = PageRequest::first(None, 100);
+        let headers = PagingHeaders { links_to_next: true, ..PagingHeaders::default() };
         for (metadata, refused) in [("{}", true), (r#"{"nextCursor":"a"}"#, false)] {
             let body = format!(r#"{{"servers":[{{}}],"metadata":{metadata}}}"#);
             let page = RawPage::read(body.as_bytes()).expect("a page");
-            let checked = page.check_end(&request, true, &Pagination::default());
+            let checked = page.check_end(&request, &headers, &Pagination::default());
             assert_eq!(checked.is_err(), refused, "{checked:?}");
         }
+    }
+
+    #[rstest::rstest]
+    #[case("x-total-count", "2", false)]
+    #[case("x-total-count", "600", true)]
+    #[case("content-range total", "600", true)]
+    #[case("x-total-pages", "1", false)]
+    #[case("x-total-pages", "6", true)]
+    #[case("x-next-cursor", "", false)]
+    #[case("x-next-cursor", "a", true)]
+    #[case("x-next-page", "2", true)]
+    #[case("x-has-more", "False", false)]
+    #[case("x-has-more", "True", true)]
+    #[case("x-pagination", r#"{"TotalCount":2,"HasNext":false}"#, false)]
+    #[case("x-pagination", r#"{"TotalCount":600}"#, true)]
+    fn header_that_speaks_of_further_rows_counts_as_a_member_does(
+        #[case] name: &str,
+        #[case] value: &str,
+        #[case] refused: bool,
+    ) {
+        let request = PageRequest::first(None, 100);
+        let values = vec![(name.to_owned(), value.to_owned())];
+        let headers = PagingHeaders { values, ..PagingHeaders::default() };
+        let page = RawPage::read(br#"{"servers":[{},{}],"metadata":{}}"#).expect("a page");
+        let mut read = Pagination::default();
+        read.advance(2, None).expect("few rows");
+        let checked = page.check_end(&request, &headers, &read);
+        assert_eq!(checked.is_err(), refused, "{checked:?}");
     }
 
     #[test]

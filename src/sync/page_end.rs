@@ -3,8 +3,10 @@
 
 use std::fmt;
 
+use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::source::PagingHeaders;
 use crate::model::{Escaped, members};
 
 /// Characters of the name of a member that are shown.
@@ -106,6 +108,7 @@ pub enum MemberPlace {
     Metadata,
     /// The answer itself.
     BesideMetadata,
+    Headers,
 }
 
 impl fmt::Display for SignOfMore {
@@ -128,6 +131,7 @@ impl fmt::Display for MemberPlace {
         f.write_str(match self {
             Self::Metadata => "in its `metadata`",
             Self::BesideMetadata => "beside its `metadata`",
+            Self::Headers => "in its headers",
         })
     }
 }
@@ -144,6 +148,27 @@ pub(super) fn sign_of_more(
     let name = name.chars().take(SHOWN).collect();
     let number = value.get().trim().trim_matches('"').parse().ok();
     Some(SignOfMore::Member { name, place, number })
+}
+
+/// Returns the first sign in the headers of an answer; their values count as those of members do.
+pub(super) fn sign_in_headers(headers: &PagingHeaders, read: ReadSoFar) -> Option<SignOfMore> {
+    if headers.links_to_next {
+        return Some(SignOfMore::Link);
+    }
+    headers.values.iter().find_map(|(name, value)| {
+        let text = value.trim();
+        let word = text.to_ascii_lowercase();
+        let json = match word.as_str() {
+            "true" | "false" | "null" => word,
+            _ if text.starts_with('{') => text.to_owned(),
+            _ => Value::from(text).to_string(),
+        };
+        let json = serde_json::from_str::<&RawValue>(&json).ok();
+        let more = json.is_none_or(|value| may_mean_more(name, value, read, 1));
+        let name = name.chars().take(SHOWN).collect();
+        let (place, number) = (MemberPlace::Headers, text.parse().ok());
+        more.then_some(SignOfMore::Member { name, place, number })
+    })
 }
 
 fn may_mean_more(name: &str, value: &RawValue, read: ReadSoFar, depth: usize) -> bool {

@@ -419,6 +419,7 @@ impl SyncRun {
 mod tests {
     use super::*;
     use crate::model::RoomLimit;
+    use crate::sync::PagingHeaders;
 
     const DAY: Duration = Duration::from_secs(86_400);
     const OVERLAP: Duration = Duration::from_secs(600);
@@ -440,7 +441,7 @@ mod tests {
             age: Duration::from_secs(age),
             epoch: None,
             resync: false,
-            links_to_next: false,
+            paging: PagingHeaders::default(),
             is_partial: false,
         }
     }

@@ -29,6 +29,33 @@ pub struct PageRequest {
     pub cursor: Option<String>,
     pub updated_since: Option<Timestamp>,
     pub limit: u32,
+    /// True if deleted rows are asked for; those since a time come without being asked for.
+    pub include_deleted: bool,
+}
+
+/// The default limit of the specification, which every registry accepts.
+const DEFAULT_LIMIT: u32 = 30;
+
+impl PageRequest {
+    /// Returns the request for the first page of a list, or of what changed since a time.
+    #[must_use]
+    pub const fn first(updated_since: Option<Timestamp>, limit: u32) -> Self {
+        Self { cursor: None, updated_since, limit, include_deleted: updated_since.is_none() }
+    }
+
+    /// Returns the request that asks for the same with fewer parameters, after a registry refused this one: without deleted
+    /// rows, then with fewer rows. `None` after the last.
+    #[must_use]
+    pub fn simpler(&self) -> Option<Self> {
+        let for_deleted = self.updated_since.is_none();
+        if self.include_deleted {
+            Some(Self { include_deleted: false, ..self.clone() })
+        } else if self.limit > DEFAULT_LIMIT {
+            Some(Self { include_deleted: for_deleted, limit: DEFAULT_LIMIT, ..self.clone() })
+        } else {
+            None
+        }
+    }
 }
 
 /// A page as it arrived, within its size limit, not parsed yet.
@@ -43,10 +70,18 @@ pub struct FetchedPage {
     pub epoch: Option<Epoch>,
     /// True if upstream says that changes since the time that was asked for are not those of its present history.
     pub resync: bool,
-    /// True if a header leads to a next page.
-    pub links_to_next: bool,
+    pub paging: PagingHeaders,
     /// True if a part of what the upstream has could not be read: what is not seen is not absent.
     pub is_partial: bool,
+}
+
+/// The headers of an answer that speak of further pages.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PagingHeaders {
+    /// True if a header `Link` leads to a next page.
+    pub links_to_next: bool,
+    /// The others, by name.
+    pub values: Vec<(String, String)>,
 }
 
 /// A page that was longer in caches says too little about the present.
@@ -102,6 +137,12 @@ impl FetchFailure {
             Self::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500..=599),
             Self::TooLarge { .. } => false,
         }
+    }
+
+    /// Returns true if upstream refuses the request as it was made.
+    #[must_use]
+    pub const fn refuses_parameters(&self) -> bool {
+        matches!(self, Self::Status { status: 400 | 422, .. })
     }
 
     /// Returns true if upstream only asks us to slow down.

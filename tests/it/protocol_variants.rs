@@ -114,6 +114,70 @@ async fn registry_that_refuses_incremental_syncs_is_read_fully_and_asked_again_l
     assert_eq!(status(&place)["refused"], Value::Null);
 }
 
+/// A registry that refuses the parameters it does not know, or more rows than it gives, was never read.
+#[rstest::rstest]
+#[case::of_deleted_rows("include_deleted", "limit=100&cursor=")]
+#[case::beyond_its_limit("limit=100", "limit=30&include_deleted=true&cursor=")]
+#[case::both("include_deleted limit=100", "limit=30&cursor=")]
+#[tokio::test(flavor = "multi_thread")]
+async fn registry_that_refuses_a_parameter_is_asked_without_it(
+    #[case] refused: &'static str,
+    #[case] asked: &str,
+) {
+    let upstream = Upstream::start(rows(120)).await;
+    let place = Workplace::new(&upstream.url);
+    place.upstream(&upstream.url, "sync = {interval = \"1h\", page_size = 100}");
+    upstream.misbehave(move |path| {
+        let refuses = refused.split(' ').any(|word| path.contains(word));
+        refuses.then(|| problem(StatusCode::BAD_REQUEST, "unexpected query parameter"))
+    });
+    let run = sync(&place).expect("a run");
+    assert_eq!(run["added"], 120, "{run}");
+    let paths = upstream.paths();
+    assert!(paths.iter().any(|path| path.contains(asked)), "{paths:?}");
+    assert!(sync(&place).expect("a run")["kind"]["incremental"].is_object());
+    // What it refuses in every form is a failure with its first reason.
+    upstream.misbehave(|_| Some(problem(StatusCode::BAD_REQUEST, "unknown tenant")));
+    let reason = sync(&place).expect_err("refused");
+    assert!(reason.contains("unknown tenant"), "{reason}");
+}
+
+/// Some registries say in a header that their list goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn first_page_with_a_count_in_a_header_is_not_taken_for_the_list() {
+    let upstream = Upstream::start(rows(3)).await;
+    let place = place(&upstream);
+    for (name, value, refused) in [
+        ("x-total-count", "25", true),
+        ("content-range", "servers 0-2/25", true),
+        ("x-next-cursor", "a", true),
+        ("x-total-count", "3", false),
+        ("x-ratelimit-remaining", "25", false),
+    ] {
+        let few: Vec<String> = rows(3).iter().map(Row::item).collect();
+        upstream.misbehave(move |_| Some(([(name, value)], page(&few, None)).into_response()));
+        assert_eq!(sync(&place).is_err(), refused, "{name}: {value}");
+    }
+}
+
+/// An empty list of changes that is written as `null`, and a mark of byte order, fail no run.
+#[tokio::test(flavor = "multi_thread")]
+async fn harmless_variants_of_an_answer_are_read() {
+    let upstream = Upstream::start(rows(3)).await;
+    let place = place(&upstream);
+    sync(&place).expect("a run");
+    for body in [
+        "{\"servers\":null,\"metadata\":{\"count\":0}}",
+        "\u{feff}{\"servers\":[],\"metadata\":{\"count\":0}}",
+    ] {
+        upstream.misbehave(move |_| Some(Body::from(body).into_response()));
+        assert_eq!(sync(&place).expect("a run")["added"], 0, "{body}");
+        assert_eq!(status(&place)["rows"], 3);
+    }
+    upstream.misbehave(|_| Some(Body::from("{\"metadata\":{\"count\":0}}").into_response()));
+    sync(&place).expect_err("a list that is missing is none");
+}
+
 /// A failure that may end by itself is no refusal.
 #[tokio::test(flavor = "multi_thread")]
 async fn outage_does_not_end_incremental_syncs() {

@@ -15,8 +15,8 @@ use crate::daemon::runtime::Clock;
 use crate::model::{Actor, Name, Timestamp};
 use crate::store::Store;
 use crate::sync::{
-    DecisionRequest, FetchFailure, FetchedPage, HoldDecision, PageRequest, PageSource, RunReport,
-    SafetyLimits, SyncRun, short_id, shown,
+    DecisionRequest, FetchFailure, FetchedPage, HoldDecision, PageRequest, PageSource,
+    PagingHeaders, RunReport, SafetyLimits, SyncRun, short_id, shown,
 };
 
 const NOW: &str = "2026-06-30T00:00:00Z";
@@ -52,7 +52,7 @@ impl PageSource for Rewound {
             age: std::time::Duration::ZERO,
             epoch: None,
             resync: false,
-            links_to_next: false,
+            paging: PagingHeaders::default(),
             is_partial: false,
         })
     }

@@ -8,7 +8,7 @@ use super::failed_run::record_failure;
 use super::ingest::Ingest;
 use super::options::{Fetched, Observer, RunOptions, SyncFailure};
 use crate::daemon::runtime::{Clock, try_blocking};
-use crate::model::reason;
+use crate::model::{Escaped, reason};
 use crate::store::Store;
 use crate::sync::{
     FetchFailure, FetchedPage, PageRequest, PageSource, Pagination, RawPage, RunReport, SyncKind,
@@ -93,7 +93,8 @@ async fn read<S: PageSource, O: Observer>(
         SyncKind::Full => None,
         SyncKind::Incremental { since } => Some(*since),
     };
-    let request = PageRequest { cursor: cursor.clone(), updated_since, limit };
+    let request =
+        PageRequest { cursor: cursor.clone(), ..PageRequest::first(updated_since, limit) };
     let (sender, recipient) = mpsc::channel(PAGES_AHEAD);
     let ingesting = try_blocking(move || {
         let ingested = ingest.consume(recipient);
@@ -113,12 +114,22 @@ async fn fetch<S: PageSource>(
     pages: mpsc::Sender<Fetched>,
     stop: &CancellationToken,
 ) -> Result<(), SyncFailure> {
+    let (mut refused, mut is_answered) = (None, false);
     loop {
         let page = tokio::select! {
             page = source.page(&request) => page,
             () = stop.cancelled() => return Err(SyncFailure::Stopped),
         };
         let page = match page {
+            Err(failure) if !is_answered && failure.refuses_parameters() => {
+                let Some(simpler) = request.simpler() else {
+                    return Err(refused.unwrap_or(failure).into());
+                };
+                request = simpler;
+                // The first refusal is about what the registry was asked for.
+                refused.get_or_insert(failure);
+                continue;
+            }
             Err(FetchFailure::TooLarge { .. }) if request.limit > 1 => {
                 request.limit /= 2;
                 info!(limit = request.limit, "a page was too large: fewer rows are asked for");
@@ -126,12 +137,18 @@ async fn fetch<S: PageSource>(
             }
             page => page?,
         };
+        if let Some(failure) = refused.take() {
+            let PageRequest { limit, include_deleted, .. } = request;
+            let refusal = reason(&failure);
+            info!(limit, include_deleted, refusal = %Escaped(&refusal), "the upstream refused a parameter: it is asked without");
+        }
+        is_answered = true;
         // Here and not where it is read: it may wait for the store.
         hear(&page);
         let next_cursor = {
             let raw = RawPage::read(&page.body)?;
             pagination.advance(raw.rows.len(), raw.next_cursor.as_deref())?;
-            raw.check_end(&request, page.links_to_next, &pagination)?;
+            raw.check_end(&request, &page.paging, &pagination)?;
             raw.next_cursor
         };
         request.cursor.clone_from(&next_cursor);

@@ -11,7 +11,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::model::{Digest, Entry, Name, OFFICIAL_META, Timestamp};
-use crate::sync::{FetchFailure, FetchedPage, PageRequest, PageSource};
+use crate::sync::{FetchFailure, FetchedPage, PageRequest, PageSource, PagingHeaders};
 
 /// Rows on a page: small, so that a run has several.
 pub(super) const PAGE: u32 = 7;
@@ -142,7 +142,7 @@ impl PageSource for Source {
             age: Duration::ZERO,
             epoch: None,
             resync: false,
-            links_to_next: false,
+            paging: PagingHeaders::default(),
             is_partial: false,
         })
     }

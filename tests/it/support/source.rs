@@ -11,7 +11,8 @@ use vidimus::daemon::{Clock, Observer, RunOptions, SyncFailure, run_sync};
 use vidimus::model::{Name, Timestamp};
 use vidimus::store::Store;
 use vidimus::sync::{
-    Epoch, FetchFailure, FetchedPage, PageRequest, PageSource, RunReport, SafetyLimits, SyncRun,
+    Epoch, FetchFailure, FetchedPage, PageRequest, PageSource, PagingHeaders, RunReport,
+    SafetyLimits, SyncRun,
 };
 
 use super::registry::Row;
@@ -64,9 +65,9 @@ impl PageSource for Source {
         let epoch = registry.epochs[usize::from(request.cursor.is_some())].clone();
         let (body, date) = (Bytes::from(body), Some(minute(registry.now)));
         let resync = registry.resync && request.updated_since.is_some();
-        let links_to_next = false;
+        let paging = PagingHeaders::default();
         let (age, is_partial) = (Duration::ZERO, false);
-        Ok(FetchedPage { body, date, age, epoch, resync, links_to_next, is_partial })
+        Ok(FetchedPage { body, date, age, epoch, resync, paging, is_partial })
     }
 
     async fn versions(&self, _: &Name) -> Result<Option<FetchedPage>, FetchFailure> {
