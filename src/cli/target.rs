@@ -77,8 +77,8 @@ impl Offline {
     ) -> Result<Self, CliError> {
         let clock = clock_of(&store)?;
         let policies: Vec<UpstreamPolicy> = upstreams.iter().map(Upstream::policy).collect();
-        let removed = store.snapshot()?.removed_internal(&policies)?;
-        let current_policy = combine(settings, overlays, policies).with_removed_internal(removed);
+        let removed = store.snapshot()?.removed_upstreams(&policies)?;
+        let current_policy = combine(settings, overlays, policies).with_removed(removed);
         let advisories = load_own(settings, &store, &current_policy.snapshot, clock.now())?;
         let scans = load_scans(settings, &store)?;
         let current_policy = current_policy.with_reports(advisories, scans);

@@ -197,7 +197,9 @@ impl<'a> Authorities<'a> {
     /// Returns why the upstream has no authority for any version, apart from a transfer.
     fn refused(&self, upstream: &str) -> Option<Authority<'a>> {
         let known = self.known(upstream);
-        let is_removed = known.is_none() && self.remembered != Some(upstream);
+        let served =
+            self.remembered == Some(upstream) && !self.policy.removed.withdrawn.contains(upstream);
+        let is_removed = known.is_none() && !served;
         if is_removed || known.is_some_and(|known| !known.enabled) {
             return Some(Authority::Disabled);
         }

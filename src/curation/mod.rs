@@ -80,7 +80,7 @@ pub use sanitize::{Sanitized, claims_namespace};
 pub use screening::{Compared, Screening, ScreeningMatch};
 pub use state::EntryState;
 pub use unconfirmed::UnconfirmedTime;
-pub use upstream::UpstreamPolicy;
+pub use upstream::{RemovedUpstreams, UpstreamPolicy};
 pub use view::{DEFAULT_VIEW, ListForm, View};
 
 #[cfg(test)]

@@ -1,13 +1,12 @@
 //! The policy that entries are evaluated against: one immutable value with a revision.
 
-use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::package_urls::PackageUrls;
 use super::requirement::{OwnershipPolicy, ProvenancePolicy};
 use super::unconfirmed::UnconfirmedTime;
-use super::upstream::UpstreamPolicy;
+use super::upstream::{RemovedUpstreams, UpstreamPolicy};
 use super::view::View;
 use crate::advisory::OwnAdvisories;
 use crate::model::{Digest, Head, Name, Timestamp};
@@ -22,8 +21,7 @@ pub struct PolicySnapshot {
     pub revision: Digest,
     pub overlays: Arc<OverlaySet>,
     pub upstreams: Vec<UpstreamPolicy>,
-    /// Internal upstreams with a removed file: their rows keep the trust until they are gone.
-    pub removed_internal: BTreeSet<String>,
+    pub removed: RemovedUpstreams,
     pub views: Vec<View>,
     pub ownership: OwnershipPolicy,
     /// True if a name that only a wildcard admits waits for a reviewer when it resembles a protected one.
@@ -70,7 +68,7 @@ impl PolicySnapshot {
             revision,
             overlays,
             upstreams,
-            removed_internal: BTreeSet::new(),
+            removed: RemovedUpstreams::default(),
             views,
             ownership,
             withhold,
@@ -85,11 +83,11 @@ impl PolicySnapshot {
         }
     }
 
-    /// Returns this snapshot with the internal upstreams that have no file any more.
+    /// Returns this snapshot with the upstreams that have no file any more.
     #[must_use]
-    pub fn with_removed_internal(self, removed_internal: BTreeSet<String>) -> Self {
-        let revision = Digest::of_hash(&(self.revision, &removed_internal));
-        Self { revision, removed_internal, ..self }
+    pub fn with_removed(self, removed: RemovedUpstreams) -> Self {
+        let revision = Digest::of_hash(&(self.revision, &removed));
+        Self { revision, removed, ..self }
     }
 
     /// Returns this snapshot with the package registries of the settings.
@@ -146,7 +144,7 @@ impl PolicySnapshot {
     pub fn is_internal(&self, upstream: &str) -> bool {
         let mut defined = self.upstreams.iter();
         defined.any(|known| known.id == upstream && known.internal)
-            || self.removed_internal.contains(upstream)
+            || self.removed.internal.contains(upstream)
     }
 
     /// Returns the time since which a content counts as known, where many names of one kind excuse the next one. A
@@ -186,7 +184,7 @@ impl PolicySnapshot {
             let others = (
                 snapshot.provenance,
                 snapshot.advisories.digest(),
-                &snapshot.removed_internal,
+                &snapshot.removed,
                 snapshot.unconfirmed,
             );
             Digest::of_hash(&(upstreams, views, ownership, withhold, package_urls, others))

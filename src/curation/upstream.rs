@@ -1,4 +1,15 @@
+use std::collections::BTreeSet;
+
 use crate::model::NamespaceRules;
+
+/// Upstreams that have rows and no definition any more, by id: what a file said of them lasts as long as their rows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct RemovedUpstreams {
+    /// Those of the organisation: their rows keep the trust.
+    pub internal: BTreeSet<String>,
+    /// Those with `enabled = false`: they serve nothing, and removing the file brings nothing back.
+    pub withdrawn: BTreeSet<String>,
+}
 
 /// The settings of an upstream that decide which one is authoritative for a name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

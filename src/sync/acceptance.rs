@@ -24,6 +24,7 @@ impl UpstreamState {
         Self {
             url: self.url.clone(),
             internal: self.internal,
+            withdrawn: self.withdrawn,
             epoch: match run.kind {
                 SyncKind::Full => self.epoch.after_full(run.begun, run.epoch.as_ref(), now),
                 SyncKind::Incremental { .. } => self.epoch.after_incremental(run.epoch.as_ref()),

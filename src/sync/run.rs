@@ -29,6 +29,9 @@ pub struct UpstreamState {
     /// is removed.
     #[serde(default)]
     pub internal: bool,
+    /// True if its file said `enabled = false` when it was last read: its rows stay withdrawn when the file is removed.
+    #[serde(default)]
+    pub withdrawn: bool,
     /// When the first sync run began, successful or not.
     #[serde(default)]
     pub first_attempt: Option<Timestamp>,

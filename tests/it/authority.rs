@@ -322,6 +322,38 @@ async fn disabled_upstream_is_withdrawn_and_a_removed_file_only_stops_its_syncs(
     .await;
 }
 
+/// An upstream was withdrawn after an incident; its names came back when its file was removed.
+#[tokio::test(flavor = "multi_thread")]
+async fn withdrawn_upstream_stays_so_when_its_file_is_removed_and_after_a_restart() {
+    let upstream = Upstream::start(official()).await;
+    let (place, daemon) = two(&upstream, &approve("")).await;
+    let own = async |daemon: &Daemon| {
+        daemon.get("/v0.1/servers/com.example%2Fown/versions/latest").await.status
+    };
+    eventually("it is served", async || (own(&daemon).await == 200).then_some(())).await;
+    let ours = place.path().join("upstreams/ours.toml");
+    let file = std::fs::read_to_string(ours).expect("a file");
+    place.write("upstreams/ours.toml", &format!("enabled = false\n{file}"));
+    eventually("it is withdrawn", async || (own(&daemon).await == 404).then_some(())).await;
+    place.remove("upstreams/ours.toml");
+    let only_one = |status: Value| status["upstreams"].as_array().is_some_and(|all| all.len() == 1);
+    eventually("the file is gone", async || {
+        only_one(daemon.operate("/status").await.json()).then_some(())
+    })
+    .await;
+    let explained = place.print(&["explain", "com.example/own"]);
+    assert!(!explained.contains("from ours: served"), "{explained}");
+    assert_eq!(own(&daemon).await, 404);
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    let explained = place.print(&["explain", "com.example/own"]);
+    assert!(!explained.contains("from ours: served"), "{explained}");
+    let daemon = place.start().await;
+    daemon.synced().await;
+    assert_eq!(own(&daemon).await, 404);
+    place.write("upstreams/ours.toml", &file);
+    eventually("it is served again", async || (own(&daemon).await == 200).then_some(())).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn removed_file_of_an_internal_upstream_keeps_its_names_in_internal_namespaces() {
     let upstream = Upstream::start(official()).await;

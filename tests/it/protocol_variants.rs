@@ -178,6 +178,32 @@ async fn harmless_variants_of_an_answer_are_read() {
     sync(&place).expect_err("a list that is missing is none");
 }
 
+/// P6: the last row of a version counted, so that a page from an older cache brought back what the run had deleted.
+#[tokio::test(flavor = "multi_thread")]
+async fn older_row_behind_a_deletion_in_the_same_run_brings_nothing_back() {
+    let row = || Row::new("com.gone/tool", "1.0.0");
+    let upstream = Upstream::start([row()]).await;
+    let place = place(&upstream);
+    place.approve("com.gone/tool");
+    sync(&place).expect("a run");
+    let served = || place.print(&["list"]).contains("com.gone/tool");
+    assert!(served());
+    let deleted = row().status("deleted", "2026-11-01T00:00:00Z").item();
+    let older = row().status("active", "2026-10-01T00:00:00Z").item();
+    let other = row().item();
+    for (page_behind, full) in [(older.clone(), true), (other, true), (older, false)] {
+        let (deleted, behind) = (deleted.clone(), page_behind);
+        upstream.misbehave(move |path| {
+            let is_second = path.contains("cursor=");
+            let (item, next) = if is_second { (&behind, None) } else { (&deleted, Some("a")) };
+            Some(page(std::slice::from_ref(item), next))
+        });
+        let arguments = if full { vec!["sync", "--full"] } else { vec!["sync"] };
+        place.print(&arguments);
+        assert!(!served());
+    }
+}
+
 /// A failure that may end by itself is no refusal.
 #[tokio::test(flavor = "multi_thread")]
 async fn outage_does_not_end_incremental_syncs() {

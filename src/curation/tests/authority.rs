@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::fixtures::{at, dossier, head, name, overlays, row, upstream, version, with};
 use crate::curation::{
     Authorities, Authority, Dossier, OwnershipPolicy, PolicySnapshot, QuarantinedFacts,
-    UpstreamPolicy,
+    RemovedUpstreams, UpstreamPolicy,
 };
 use crate::model::{NamespacePattern, NamespaceRules, Status, Timestamp, Version};
 
@@ -166,11 +166,25 @@ fn internal_upstream_with_a_removed_file_keeps_its_trust_for_what_it_served() {
     let dossier = listed(&["ours"], Some("ours"));
     let forgotten = of(&authorities(&dossier, &without_file), "ours");
     assert_eq!(forgotten, Authority::InternalNamespace, "it is not known to have been internal");
-    let policy = without_file.with_removed_internal(["ours".to_owned()].into());
+    let removed =
+        RemovedUpstreams { internal: ["ours".into()].into(), ..RemovedUpstreams::default() };
+    let policy = without_file.with_removed(removed);
     assert_eq!(of(&authorities(&dossier, &policy), "ours"), Authority::Authoritative);
     assert!(policy.is_internal("ours"));
     let new = listed(&["ours"], None);
     assert_eq!(of(&authorities(&new, &policy), "ours"), Authority::Disabled, "it served nothing");
+}
+
+/// Its file said `enabled = false` when it was removed.
+#[test]
+fn upstream_that_was_withdrawn_stays_so_when_its_file_is_removed() {
+    let without_file = policy(PLAIN, vec![upstream("official", 100, false)]);
+    let dossier = listed(&["other"], Some("other"));
+    assert_eq!(of(&authorities(&dossier, &without_file), "other"), Authority::Authoritative);
+    let withdrawn = ["other".to_owned()].into();
+    let removed = RemovedUpstreams { withdrawn, ..RemovedUpstreams::default() };
+    let policy = without_file.with_removed(removed);
+    assert_eq!(of(&authorities(&dossier, &policy), "other"), Authority::Disabled);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::readiness::{Readiness, Reported};
 use super::schedule::Request;
 use super::settling::Settling;
 use crate::config::{Settings, Upstream};
-use crate::curation::UpstreamPolicy;
+use crate::curation::{RemovedUpstreams, UpstreamPolicy};
 use crate::daemon::policy::CurrentPolicy;
 use crate::daemon::runtime::{Clock, report_alerts};
 use crate::model::{Name, Timestamp, reason};
@@ -32,7 +32,7 @@ pub(super) type SyncRequest = Request<oneshot::Sender<SyncOutcome>>;
 
 /// Receives the defined upstreams, and the internal ones with a removed file.
 pub(in crate::daemon) type Redefined =
-    Box<dyn Fn(Vec<UpstreamPolicy>, BTreeSet<String>) + Send + Sync>;
+    Box<dyn Fn(Vec<UpstreamPolicy>, RemovedUpstreams) + Send + Sync>;
 
 /// The outputs of the mirror, which does not depend on any other service.
 pub(in crate::daemon) struct Ports {
@@ -131,12 +131,18 @@ impl Mirror {
         let enabled = upstreams.iter().filter(|known| known.enabled);
         self.clock.hear_only(&enabled.map(|known| known.id.clone()).collect());
         let read = self.store.snapshot();
-        let removed = read.and_then(|snapshot| snapshot.removed_internal(&upstreams));
+        let removed = read.and_then(|snapshot| snapshot.removed_upstreams(&upstreams));
         let removed = removed.unwrap_or_else(|error| {
-            warn!(reason = %reason(&error), "the trust of removed upstreams cannot be read, and stays");
-            self.policy.borrow().snapshot.removed_internal.clone()
+            warn!(reason = %reason(&error), "what removed upstreams were cannot be read, and stays");
+            self.policy.borrow().snapshot.removed.clone()
         });
+        let withdrawn: BTreeMap<String, bool> =
+            upstreams.iter().map(|known| (known.id.clone(), !known.enabled)).collect();
         (self.ports.redefined)(upstreams, removed);
+        // Behind what hides, since the store may not be writable.
+        if let Err(error) = self.store.remember_withdrawn(&withdrawn, self.clock.now()) {
+            warn!(reason = %reason(&error), "which upstreams are withdrawn could not be stored");
+        }
     }
 
     /// Returns a run that is under way, with its upstream.

@@ -2,18 +2,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::committer::{Committer, PendingBatch, Target};
 use super::options::{Fetched, Observer, RunOptions, SyncFailure};
 use super::quarantine_room::{FullQuarantine, QuarantineRoom};
+use super::repeated::{Deletions, supersede_pending};
 use super::rows::classify_row;
 use super::safety::{Judged, counted, hold};
 use crate::config::Trust;
 use crate::daemon::runtime::Clock;
-use crate::model::{Entry, Name, RoomLimit, Timestamp};
+use crate::model::{Name, RoomLimit, Timestamp};
 use crate::store::{Acceptance, Destination, Snapshot, Store, StoreError};
 use crate::sync::{
     Change, FetchedPage, Kind, NameSize, NotApplied, OutOfRoom, RawPage, Row, RunReport, SyncKind,
@@ -47,6 +47,7 @@ pub(super) struct Ingest<O> {
     seen: Vec<(String, String)>,
     /// The rows to commit next, by name and version: the last one in a sync run counts.
     batch: BTreeMap<(String, String), Row>,
+    deletions: Deletions,
     observer: Arc<O>,
 }
 
@@ -85,6 +86,7 @@ impl<O: Observer> Ingest<O> {
         let run = if resumed { next } else { SyncRun::new(next.kind, now) };
         let state = UpstreamState {
             internal: options.trust == Trust::Internal,
+            withdrawn: false,
             first_attempt: stored.first_attempt.or(Some(now)),
             last_attempt: Some(now),
             run: Some(run.clone()),
@@ -106,6 +108,7 @@ impl<O: Observer> Ingest<O> {
             begun_empty,
             is_live,
             batch: BTreeMap::new(),
+            deletions: Deletions::default(),
             observer,
         })
     }
@@ -184,6 +187,9 @@ impl<O: Observer> Ingest<O> {
             };
             let change = supersede_pending(change, item, committer);
             let change = self.within_limits(change, snapshot)?;
+            if self.deletions.overrule(&change) {
+                continue;
+            }
             self.run.tally.count(&change);
             if !self.leaves_out(&change, snapshot, now)? {
                 self.take(change, snapshot)?;
@@ -366,20 +372,6 @@ impl<O: Observer> Ingest<O> {
         report.on_hold = hold.exceeded.iter().map(ToString::to_string).collect();
         report.not_applied = NotApplied::of(&self.store.snapshot()?.upstream(upstream)?, discarded);
         Ok(report)
-    }
-}
-
-/// Turns an unchanged row into a write when another row of its key is under way to the store: the last
-/// one in a sync run counts.
-fn supersede_pending(change: Change, item: &RawValue, committer: &Committer<'_>) -> Change {
-    let Change::Unchanged(identity, head) = &change else { return change };
-    let key = (identity.name.to_string(), identity.version.to_string());
-    if !committer.has_under_way(&key) {
-        return change;
-    }
-    match Entry::read(item, head.first_seen) {
-        Ok(entry) => Change::Write { row: Row::Entry(entry), kind: Kind::Updated },
-        Err(_) => change,
     }
 }
 

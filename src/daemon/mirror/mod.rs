@@ -48,6 +48,7 @@ mod quarantine_room;
 mod readiness;
 #[cfg(test)]
 mod released_rewind_tests;
+mod repeated;
 mod rows;
 mod run;
 mod safety;

@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +6,7 @@ use tokio::sync::watch;
 use super::overlays::LoadedOverlays;
 use crate::advisory::OwnAdvisories;
 use crate::config::Settings;
-use crate::curation::{PolicySnapshot, UnconfirmedTime, UpstreamPolicy};
+use crate::curation::{PolicySnapshot, RemovedUpstreams, UnconfirmedTime, UpstreamPolicy};
 use crate::model::Timestamp;
 use crate::overlay::{OverlaySet, Reading};
 use crate::scan::ScanResults;
@@ -73,11 +72,11 @@ impl Policy {
     pub(in crate::daemon) fn define_upstreams(
         &self,
         upstreams: Vec<UpstreamPolicy>,
-        removed_internal: BTreeSet<String>,
+        removed: RemovedUpstreams,
     ) {
         self.current_policy.send_modify(|current| {
             *current = self.changed(current, |parts| {
-                (parts.upstreams, parts.removed_internal) = (upstreams, removed_internal);
+                (parts.upstreams, parts.removed) = (upstreams, removed);
             });
         });
     }
@@ -131,7 +130,7 @@ impl Policy {
 struct Parts {
     overlays: LoadedOverlays,
     upstreams: Vec<UpstreamPolicy>,
-    removed_internal: BTreeSet<String>,
+    removed: RemovedUpstreams,
     advisories: Arc<OwnAdvisories>,
     scans: Arc<ScanResults>,
     unconfirmed: UnconfirmedTime,
@@ -143,7 +142,7 @@ impl Parts {
         Self {
             overlays: current.overlays.clone(),
             upstreams: snapshot.upstreams.clone(),
-            removed_internal: snapshot.removed_internal.clone(),
+            removed: snapshot.removed.clone(),
             advisories: Arc::clone(&snapshot.advisories),
             scans: Arc::clone(&snapshot.scans),
             unconfirmed: snapshot.unconfirmed,
@@ -151,9 +150,9 @@ impl Parts {
     }
 
     fn combine(self, settings: &Settings) -> CurrentPolicy {
-        let Self { overlays, upstreams, removed_internal, advisories, scans, unconfirmed } = self;
+        let Self { overlays, upstreams, removed, advisories, scans, unconfirmed } = self;
         combine(settings, overlays, upstreams)
-            .with_removed_internal(removed_internal)
+            .with_removed(removed)
             .with_reports(advisories, scans)
             .with_unconfirmed(unconfirmed)
     }
@@ -167,17 +166,17 @@ impl CurrentPolicy {
         Self { snapshot: Arc::new(snapshot.with_scans(scans)), ..self }
     }
 
-    /// Returns this policy with the internal upstreams that have no file any more.
+    /// Returns this policy with the upstreams that have no file any more.
     #[must_use]
-    pub fn with_removed_internal(self, removed: BTreeSet<String>) -> Self {
-        let snapshot = Arc::unwrap_or_clone(self.snapshot).with_removed_internal(removed);
+    pub fn with_removed(self, removed: RemovedUpstreams) -> Self {
+        let snapshot = Arc::unwrap_or_clone(self.snapshot).with_removed(removed);
         Self { snapshot: Arc::new(snapshot), ..self }
     }
 
     /// Returns this policy with everything in another one that neither overlays nor settings say.
     #[must_use]
     pub fn with_reports_of(self, other: &PolicySnapshot) -> Self {
-        self.with_removed_internal(other.removed_internal.clone())
+        self.with_removed(other.removed.clone())
             .with_reports(Arc::clone(&other.advisories), Arc::clone(&other.scans))
             .with_unconfirmed(other.unconfirmed)
     }

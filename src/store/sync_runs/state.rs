@@ -5,14 +5,14 @@ use redb::{ReadableTable, WriteTransaction};
 
 use super::recent::forget_changes;
 use super::staged::{clear, clear_discarded};
-use crate::curation::UpstreamPolicy;
-use crate::model::Name;
+use crate::curation::{RemovedUpstreams, UpstreamPolicy};
+use crate::model::{Name, Timestamp};
 use crate::ownership::Claim;
 use crate::store::rows::{all_of, of_name};
 use crate::store::snapshot::Synchronised;
 use crate::store::tables::{ON_HOLD, ReadTable, Row};
-use crate::store::usage::Growth;
-use crate::store::{Snapshot, StoreError, codec};
+use crate::store::usage::{Growth, put_state, state_of};
+use crate::store::{Snapshot, Store, StoreError, codec};
 use crate::sync::UpstreamState;
 
 impl Snapshot {
@@ -91,25 +91,25 @@ impl Snapshot {
         Ok(self.synchronised.get_or_init(|| Synchronised { upstreams, crowded, undecided }))
     }
 
-    /// Returns the removed ones of the upstreams that were internal when they were last synchronised: what they listed
-    /// keeps the trust of its upstream.
+    /// Returns the upstreams that have no definition any more, as they were when they had one.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn removed_internal(
+    pub fn removed_upstreams(
         &self,
         defined: &[UpstreamPolicy],
-    ) -> Result<BTreeSet<String>, StoreError> {
-        let mut removed = BTreeSet::new();
+    ) -> Result<RemovedUpstreams, StoreError> {
+        let mut removed = RemovedUpstreams::default();
         for id in self.known_upstreams()? {
             if defined.iter().any(|known| known.id == *id) {
                 continue;
             }
             match self.upstream(id) {
-                Ok(state) if state.internal => {
-                    removed.insert(id.clone());
+                Ok(UpstreamState { internal, withdrawn, .. }) => {
+                    removed.internal.extend(internal.then(|| id.clone()));
+                    removed.withdrawn.extend(withdrawn.then(|| id.clone()));
                 }
-                Ok(_) | Err(StoreError::Damaged(_)) => {}
+                Err(StoreError::Damaged(_)) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -122,6 +122,38 @@ impl Snapshot {
             Ok(all_of(table, upstream)?.count() as u64)
         };
         Ok((count(self.tables.heads()?)?, count(self.tables.quarantine()?)?))
+    }
+}
+
+impl Store {
+    /// Remembers which of these upstreams are withdrawn, as far as they have rows.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn remember_withdrawn(
+        &self,
+        withdrawn: &BTreeMap<String, bool>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let snapshot = self.snapshot()?;
+        let mut changed = Vec::new();
+        for id in snapshot.known_upstreams()? {
+            if let Some(is_withdrawn) = withdrawn.get(id)
+                && snapshot.upstream(id).is_ok_and(|state| state.withdrawn != *is_withdrawn)
+            {
+                changed.push((id, *is_withdrawn));
+            }
+        }
+        if changed.is_empty() {
+            return Ok(());
+        }
+        self.write(now, |transaction| {
+            for (id, withdrawn) in &changed {
+                let state = UpstreamState { withdrawn: *withdrawn, ..state_of(transaction, id)? };
+                put_state(transaction, id, &state, &Growth::default())?;
+            }
+            Ok(())
+        })
     }
 }
 

@@ -1,0 +1,107 @@
+//! Rows of one key that a run lists twice: pages may come from caches of different age, and the list moves while it is
+//! read. The last row counts, but an older one brings back nothing that the run deleted before.
+
+use std::collections::HashMap;
+
+use serde_json::value::RawValue;
+
+use super::committer::Committer;
+use crate::model::{Digest, Entry, Status, Timestamp};
+use crate::sync::{Change, Kind, Row};
+
+/// Deletions of one run that are remembered; the official registry lists some ten thousand.
+const MAX_DELETIONS: usize = 200_000;
+
+/// The deletions that a run has listed, with their `updatedAt` if each has one. A resumed run knows those since a restart
+/// only.
+#[derive(Debug, Default)]
+pub(super) struct Deletions(HashMap<[u8; 16], Option<Timestamp>>);
+
+impl Deletions {
+    /// Takes the change of a row; returns true if the run deleted the entry before, and the row is not newer than that.
+    pub(super) fn overrule(&mut self, change: &Change) -> bool {
+        let (key, status, updated_at) = seen(change);
+        if status != Some(Status::Deleted) {
+            // One without a date is not known to be older than anything.
+            let deleted = self.0.get(&key);
+            return deleted.is_some_and(|deleted| deleted.is_none() || updated_at <= *deleted);
+        }
+        if self.0.len() < MAX_DELETIONS || self.0.contains_key(&key) {
+            let deleted = self.0.entry(key).or_insert(updated_at);
+            *deleted = deleted.zip(updated_at).map(|(one, other)| one.max(other));
+        }
+        false
+    }
+}
+
+/// Returns the key of a row with its status and `updatedAt`, as far as it can be read.
+fn seen(change: &Change) -> ([u8; 16], Option<Status>, Option<Timestamp>) {
+    let (key, status, updated_at) = match change {
+        Change::Unchanged(identity, head) => {
+            let key = (identity.name.to_string(), identity.version.to_string());
+            (key, Some(head.status), Some(identity.updated_at.unwrap_or(head.updated_at)))
+        }
+        Change::Write { row, .. } => match row {
+            Row::Entry(entry) => (row.key(), Some(entry.head.status), Some(entry.head.updated_at)),
+            Row::Deleted(_) => (row.key(), Some(Status::Deleted), None),
+            Row::Quarantined(_) | Row::Settled { .. } => (row.key(), None, None),
+        },
+    };
+    let digest = Digest::of_parts([key.0.as_bytes(), key.1.as_bytes()]);
+    (digest.as_bytes().first_chunk().copied().unwrap_or_default(), status, updated_at)
+}
+
+/// Turns an unchanged row into a write when another row of its key is under way to the store: the last
+/// one in a sync run counts.
+pub(super) fn supersede_pending(
+    change: Change,
+    item: &RawValue,
+    committer: &Committer<'_>,
+) -> Change {
+    let Change::Unchanged(identity, head) = &change else { return change };
+    let key = (identity.name.to_string(), identity.version.to_string());
+    if !committer.has_under_way(&key) {
+        return change;
+    }
+    match Entry::read(item, head.first_seen) {
+        Ok(entry) => Change::Write { row: Row::Entry(entry), kind: Kind::Updated },
+        Err(_) => change,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Quarantined;
+
+    fn entry(version: &str, status: &str, updated_at: &str) -> Change {
+        let item = format!(
+            r#"{{"server":{{"$schema":"https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json","name":"a.b/c","description":"d","version":"{version}"}},"_meta":{{"io.modelcontextprotocol.registry/official":{{"status":"{status}","publishedAt":"2026-01-01T00:00:00Z","updatedAt":"{updated_at}","isLatest":true}}}}}}"#
+        );
+        let item: Box<RawValue> = serde_json::from_str(&item).expect("JSON");
+        let entry = Entry::read(&item, Timestamp::MIN).expect("an entry");
+        Change::Write { row: Row::Entry(entry), kind: Kind::Updated }
+    }
+
+    fn unreadable(deleted: bool) -> Change {
+        let (name, version) = ("a.b/c".into(), "1".into());
+        let row = Quarantined { name, version, reason: String::new(), item: "".into() };
+        let row = if deleted { Row::Deleted(row) } else { Row::Quarantined(row) };
+        Change::Write { row, kind: Kind::Updated }
+    }
+
+    #[test]
+    fn older_row_behind_a_deletion_in_one_run_brings_nothing_back() {
+        let (older, newer) = ("2026-10-01T00:00:00Z", "2026-12-01T00:00:00Z");
+        let mut deletions = Deletions::default();
+        assert!(!deletions.overrule(&entry("1", "active", older)), "nothing is deleted yet");
+        assert!(!deletions.overrule(&entry("1", "deleted", "2026-11-01T00:00:00Z")));
+        assert!(deletions.overrule(&entry("1", "active", older)));
+        assert!(deletions.overrule(&entry("1", "deprecated", "2026-11-01T00:00:00Z")));
+        assert!(deletions.overrule(&unreadable(false)));
+        assert!(!deletions.overrule(&entry("2", "active", older)), "another version");
+        assert!(!deletions.overrule(&entry("1", "active", newer)), "it was restored since");
+        assert!(!deletions.overrule(&unreadable(true)));
+        assert!(deletions.overrule(&entry("1", "active", newer)), "not known to be newer");
+    }
+}
