@@ -15,9 +15,11 @@ pub(super) fn is_control(character: char) -> bool {
     }
 }
 
+/// A pattern without a dot.
+const BRAILLE_BLANK: char = '\u{2800}';
+
 /// Returns true for characters that show nothing, or end a line where no newline stands.
 pub(super) fn is_blank(character: char) -> bool {
-    const BRAILLE_BLANK: char = '\u{2800}';
     matches!(character, BRAILLE_BLANK | '\u{2028}' | '\u{2029}')
         || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
 }
@@ -26,6 +28,7 @@ pub(super) fn is_blank(character: char) -> bool {
 #[must_use]
 pub fn is_unseen(character: char) -> bool {
     !character.is_ascii()
-        && (character.general_category() == GeneralCategory::Format
+        && (character == BRAILLE_BLANK
+            || character.general_category() == GeneralCategory::Format
             || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character))
 }

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::sent::{OFFICIAL_META, Sent};
 use super::wellformed::{ValidationError, ValidationRule, inspect, members};
-use super::{Digest, Manifest, Name, Status, Timestamp, Version};
+use super::{Digest, Manifest, Name, Status, Timestamp, Version, is_unseen};
 
 /// The largest real entry has 58,399 bytes.
 pub const MAX_ENTRY_BYTES: usize = 256 * 1024;
@@ -176,7 +176,9 @@ pub fn is_deletion(item: &RawValue) -> bool {
         status: Cow<'a, str>,
     }
     serde_json::from_str(item.get()).is_ok_and(|item: Item<'_>| {
-        Status::from_word(&item.meta.official.status) == Some(Status::Deleted)
+        // What shows nothing hides no deletion either.
+        let status = item.meta.official.status.chars().filter(|character| !is_unseen(*character));
+        Status::from_word(status.collect::<String>().trim()) == Some(Status::Deleted)
     })
 }
 
@@ -429,6 +431,7 @@ mod tests {
         let raw = |json: String| -> Box<RawValue> { serde_json::from_str(&json).expect("JSON") };
         assert!(is_deletion(&raw(with_official(r#"{"status":"deleted","statusMessage":"\r"}"#))));
         assert!(is_deletion(&raw(with_official(r#"{"status":"DELETED","statusMessage":"\r"}"#))));
+        assert!(is_deletion(&raw(with_official(r#"{"status":" dele\u200bted\u00a0"}"#))));
         assert!(!is_deletion(&raw(with_official(r#"{"status":"active"}"#))));
         assert!(!is_deletion(&raw("7".into())));
     }

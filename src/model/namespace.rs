@@ -16,7 +16,7 @@ pub struct NamespacePattern {
 /// A text that is not a namespace pattern.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "a namespace is `com.example`, or `com.example.*` with all below it, without other wildcards"
+    "a namespace is `com.example`, or `com.example.*` with all below it, without other wildcards and empty labels"
 )]
 pub struct BadNamespace;
 
@@ -31,6 +31,10 @@ impl NamespacePattern {
             None => (text, false),
         };
         Name::parse(&format!("{namespace}/leaf")).map_err(|_| BadNamespace)?;
+        // With a dot too many it would cover nothing that its author meant.
+        if namespace.split('.').any(str::is_empty) {
+            return Err(BadNamespace);
+        }
         Ok(Self { folded: namespace.to_ascii_lowercase(), below })
     }
 
@@ -109,7 +113,10 @@ mod tests {
     #[case("*")]
     #[case("com.example/*")]
     #[case("")]
-    fn other_wildcards_are_rejected(#[case] text: &str) {
+    #[case("com.example.")]
+    #[case(".com.example.*")]
+    #[case("com..example")]
+    fn other_wildcards_and_empty_labels_are_rejected(#[case] text: &str) {
         assert_eq!(NamespacePattern::parse(text), Err(BadNamespace));
     }
 

@@ -19,6 +19,8 @@ pub struct BadTimestamp;
 impl Timestamp {
     /// Before every timestamp that can be read.
     pub const MIN: Self = Self(i64::MIN);
+    /// The first of the years with four digits, 0000-01-01T00:00:00Z, which is written for every earlier one.
+    const EARLIEST: Self = Self(-62_167_219_200_000_000);
     /// The smallest step between two timestamps.
     pub const TICK: Duration = Duration::from_micros(1);
 
@@ -31,7 +33,9 @@ impl Timestamp {
             return Err(BadTimestamp);
         }
         let stamp: jiff::Timestamp = text.parse().map_err(|_| BadTimestamp)?;
-        Ok(Self(stamp.as_microsecond()))
+        let read = Self(stamp.as_microsecond());
+        // An offset may lead beyond the years of four digits, and what cannot be written again is no date.
+        if read < Self::EARLIEST { Err(BadTimestamp) } else { Ok(read) }
     }
 
     /// Reads a date, which means the end of that day in UTC, or an RFC 3339 date and time.
@@ -70,7 +74,7 @@ impl Timestamp {
         Duration::from_micros(micros.unsigned_abs())
     }
 
-    /// Returns the text for programs, with six digits below the second: texts of equal width sort as
+    /// Returns the text for programs, which [`Timestamp::parse`] reads, with six digits below the second: texts of equal width sort as
     /// the timestamps do, and no digit is lost.
     #[must_use]
     pub fn to_rfc3339(self) -> String {
@@ -87,8 +91,8 @@ impl Timestamp {
 
     fn written(self, digits: u8) -> String {
         let printer = DateTimePrinter::new().precision(Some(digits));
-        let outermost = if self.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
-        let stamp = jiff::Timestamp::from_microsecond(self.0).unwrap_or(outermost);
+        let written = self.max(Self::EARLIEST).0;
+        let stamp = jiff::Timestamp::from_microsecond(written).unwrap_or(jiff::Timestamp::MAX);
         printer.timestamp_to_string(&stamp)
     }
 }
@@ -181,7 +185,24 @@ mod tests {
     #[case("2026-04-13T25:00:00Z")]
     #[case("+002026-04-13T17:32:20Z")]
     #[case("2026-04-13T17:32:20Z[UTC]")]
+    #[case("0000-01-01T00:00:00+14:00")]
+    #[case("9999-12-31T23:59:59-14:00")]
     fn other_time_formats_are_rejected(#[case] text: &str) {
         assert_eq!(Timestamp::parse(text), Err(BadTimestamp));
+    }
+
+    /// One header `Age` of thousands of years was written as a date that could not be read, and damaged the state of its
+    /// upstream.
+    #[rstest::rstest]
+    #[case(Timestamp::MIN)]
+    #[case(Timestamp(i64::MAX))]
+    #[case(Timestamp::EARLIEST.minus(Timestamp::TICK))]
+    #[case(Timestamp::EARLIEST)]
+    #[case(Timestamp(253_402_300_799_999_999))]
+    #[case(Timestamp(0).minus(Duration::from_secs(100_000_000_000)))]
+    fn whatever_is_written_can_be_read(#[case] at: Timestamp) {
+        let read = Timestamp::parse(&at.to_rfc3339()).expect("what was written");
+        assert!(Timestamp::parse(&at.to_string()).is_ok());
+        assert_eq!(read.to_rfc3339(), at.to_rfc3339());
     }
 }

@@ -2,10 +2,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use jiff::civil::DateTime;
 use jiff::fmt::rfc2822;
+use jiff::tz::TimeZone;
 use reqwest::header::{AGE, DATE, HeaderMap, RETRY_AFTER};
 use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Certificate, Client, ClientBuilder, Proxy, Response};
+use reqwest::{Certificate, Client, ClientBuilder, Proxy, Response, StatusCode};
 use thiserror::Error;
 use tokio::time::timeout;
 use url::Url;
@@ -117,7 +119,8 @@ impl Http {
             .map_err(|_| FetchFailure::Timeout { what: "the first byte", limit: FIRST_BYTE })?
             .map_err(|error| failure(url, error))?;
         let date = date(response.headers());
-        if response.status().is_success() {
+        // A part of a body (206), which was not asked for, is no list.
+        if response.status() == StatusCode::OK {
             let (epoch, age) = (epoch(response.headers()), age(response.headers()));
             let resync = response.headers().contains_key("vidimus-resync");
             let paging = paging_headers(response.headers());
@@ -252,8 +255,15 @@ fn epoch(headers: &HeaderMap) -> Option<Epoch> {
     Epoch::parse(headers.get("vidimus-epoch")?.to_str().ok()?)
 }
 
+/// Reads a date in each of the three forms that a recipient has to accept (RFC 9110, section 5.6.7).
 fn http_date(text: &str) -> Option<Timestamp> {
-    let stamp = rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    let current = rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
+    let obsolete = || {
+        let forms = ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
+        let read = forms.iter().find_map(|form| DateTime::strptime(form, text).ok())?;
+        TimeZone::UTC.to_timestamp(read).ok()
+    };
+    let stamp = current.or_else(obsolete)?;
     Some(Timestamp::from_micros(stamp.as_microsecond()))
 }
 
@@ -292,6 +302,15 @@ fn read(path: &Path) -> Result<Vec<u8>, AccessError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[rstest::rstest]
+    #[case("Sun, 06 Nov 1994 08:49:37 GMT")]
+    #[case("Sunday, 06-Nov-94 08:49:37 GMT")]
+    #[case("Sun Nov  6 08:49:37 1994")]
+    fn date_is_read_in_each_of_its_forms(#[case] text: &str) {
+        assert_eq!(http_date(text), Timestamp::parse("1994-11-06T08:49:37Z").ok());
+        assert_eq!(http_date(&text.replace("49", "99")), None);
+    }
 
     #[rstest::rstest]
     #[case("7", None, Some(7))]

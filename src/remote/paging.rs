@@ -6,7 +6,7 @@ use reqwest::header::{CONTENT_RANGE, HeaderMap, LINK};
 use crate::sync::PagingHeaders;
 
 /// Headers that lead to a next page or count everything, without `x-`.
-const KNOWN: [&str; 18] = [
+const KNOWN: [&str; 21] = [
     "next",
     "next-cursor",
     "next-page",
@@ -25,6 +25,9 @@ const KNOWN: [&str; 18] = [
     "total-pages",
     "total-records",
     "page-count",
+    "wp-total",
+    "wp-totalpages",
+    "ms-continuation",
 ];
 /// More of them are not looked at.
 const MAX_HEADERS: usize = 64;

@@ -52,5 +52,5 @@ pub use room::{DiskLimits, MAX_QUARANTINED, MAX_UPSTREAM_SIZE, OutOfRoom};
 pub use run::{
     Failure, LONGEST_FIRST_SYNC, NotApplied, RunReport, SyncKind, SyncRun, UpstreamState,
 };
-pub use safety_limits::{Names, RunFacts, SafetyLimits, judge};
+pub use safety_limits::{Names, PartyOf, RunFacts, SafetyLimits, judge};
 pub use source::{FetchFailure, FetchedPage, PageRequest, PageSource, PagingHeaders};

@@ -4,18 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::exceeded::{ExceededLimit, Measured, NamesMeasure, SafetyLimit, Window};
-use super::recent::{ChangeKind, NAMESPACE_CAP, WINDOWS};
-use super::safety_limits::{FLOOR_GROWTH, FLOOR_NAMES, RunFacts, SafetyLimits};
+use super::recent::{ChangeKind, Counted, PARTY_CAP, WINDOWS, by_party};
+use super::safety_limits::{FLOOR_DELETED, FLOOR_GROWTH, FLOOR_NAMES, RunFacts, SafetyLimits};
 use crate::model::Name;
 
 /// A share of all names, or of the served ones, that may change over time.
 struct Share {
     kind: ChangeKind,
-    /// The names of one namespace that count.
+    /// The names of one party that count.
     cap: u64,
     limit: SafetyLimit,
     /// Of the window of a day.
     percent: u64,
+    /// Up to this many names, it is not exceeded.
+    floor: u64,
 }
 
 /// The words of the windows.
@@ -91,7 +93,7 @@ impl RunFacts {
     fn budgets(&self, safety_limits: &SafetyLimits) -> Vec<Budget> {
         let percent = safety_limits.deleted_percent;
         let of_windows = WINDOWS.iter().zip(WORDS).map(|((length, times, _), window)| {
-            let (none, all) = (std::iter::empty(), (ChangeKind::Deleted, u64::MAX));
+            let (none, all) = (std::iter::empty(), self.counted(ChangeKind::Deleted, u64::MAX));
             let (spent, start) = self.recent.count(all, *length, self.now, self.before(), none);
             let total = start.served;
             let allowed = safety_limits.deletions_of(total) * times;
@@ -112,18 +114,22 @@ impl RunFacts {
     ) -> Vec<ExceededLimit> {
         let SafetyLimits { removed_percent, rewritten_percent, deleted_percent, .. } =
             *safety_limits;
-        let of_all = |kind, limit, percent| Share { kind, cap: NAMESPACE_CAP, limit, percent };
-        // Names that are served count whole, as in one run. An organisation edits many of its few own files at once.
-        let of_served = |kind, limit, percent: u64| {
-            let percent = percent.max(deleted_percent);
-            Share { kind, cap: u64::MAX, limit, percent }
+        let of_all = |kind, limit, percent| {
+            let (cap, floor) = (PARTY_CAP, FLOOR_NAMES);
+            Share { kind, cap, limit, percent, floor }
+        };
+        // Names that are served count whole, as in one run.
+        let of_served = |kind, limit, percent: u64, floor| {
+            let (cap, percent) = (u64::MAX, percent.max(deleted_percent));
+            Share { kind, cap, limit, percent, floor }
         };
         let (removed, rewritten) = (SafetyLimit::Removed, SafetyLimit::Rewritten);
         let shares = [
             of_all(ChangeKind::Removed, removed.clone(), removed_percent),
-            of_served(ChangeKind::ServedRemoved, removed, removed_percent),
+            of_served(ChangeKind::ServedRemoved, removed, removed_percent, FLOOR_DELETED),
             of_all(ChangeKind::Rewritten, rewritten.clone(), rewritten_percent),
-            of_served(ChangeKind::ServedRewritten, rewritten, rewritten_percent),
+            // An organisation edits many of its few own files at once.
+            of_served(ChangeKind::ServedRewritten, rewritten, rewritten_percent, FLOOR_NAMES),
         ];
         let mut exceeded: Vec<_> =
             shares.into_iter().filter_map(|share| self.share_over_time(&share)).collect();
@@ -151,7 +157,7 @@ impl RunFacts {
         let of_windows =
             WINDOWS.iter().zip(WORDS).rev().filter_map(|((window, times, _), words)| {
                 let (recent, now, names) = (&self.recent, self.now, self.new_names.iter());
-                let whole = (ChangeKind::Added, safety_limits.namespace_growth);
+                let whole = self.counted(ChangeKind::Added, safety_limits.namespace_growth);
                 let (added, start) =
                     recent.count(whole, *window, now, self.before(), names.clone());
                 let percent = safety_limits.growth_percent * times;
@@ -160,10 +166,11 @@ impl RunFacts {
                     start.all > 0 && added > FLOOR_GROWTH && added * 100 > start.all * percent
                 };
                 let by_namespace = recent.by_namespace(ChangeKind::Added, *window, now, names);
-                let weight: u64 =
-                    by_namespace.values().map(|added| (*added).min(NAMESPACE_CAP)).sum();
+                let by_party = by_party(by_namespace, self.party_of);
+                let weight: u64 = by_party.values().map(|added| (*added).min(PARTY_CAP)).sum();
                 let is_large = |namespace: &&str| {
-                    by_namespace.get(namespace).is_some_and(|added| *added > NAMESPACE_CAP)
+                    let added = by_party.get(&(self.party_of)(namespace));
+                    added.is_some_and(|added| *added > PARTY_CAP)
                 };
                 let growing: BTreeSet<&str> = if exceeds(weight) {
                     namespaces().collect()
@@ -219,6 +226,10 @@ impl RunFacts {
         exceeded.into_values().collect()
     }
 
+    fn counted(&self, kind: ChangeKind, cap: u64) -> Counted {
+        Counted { kind, cap, party_of: self.party_of }
+    }
+
     fn share_over_time(&self, share: &Share) -> Option<ExceededLimit> {
         let names: Vec<&Name> = match share.kind {
             ChangeKind::Removed => self.removed.iter().collect(),
@@ -233,7 +244,7 @@ impl RunFacts {
         }
         WINDOWS.iter().zip(WORDS).find_map(|((window, times, _), words)| {
             let (recent, now) = (&self.recent, self.now);
-            let counted = (share.kind, share.cap);
+            let counted = self.counted(share.kind, share.cap);
             let count = |names: &[&Name]| {
                 recent.count(counted, *window, now, self.before(), names.iter().copied())
             };
@@ -246,7 +257,7 @@ impl RunFacts {
                 }
             };
             let percent = share.percent * times;
-            let allowed = (total * percent / 100).max(FLOOR_NAMES);
+            let allowed = (total * percent / 100).max(share.floor);
             (changed > allowed).then(|| {
                 let measure = NamesMeasure {
                     change: share.kind,
@@ -256,7 +267,7 @@ impl RunFacts {
                     total,
                     allowed,
                     percent,
-                    capped: share.cap == NAMESPACE_CAP && start.weight < start.all,
+                    capped: share.cap == PARTY_CAP && start.weight < start.all,
                 };
                 ExceededLimit::new(share.limit.clone(), Measured::Names(measure))
             })

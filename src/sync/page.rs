@@ -138,20 +138,29 @@ impl<'a> RawPage<'a> {
         })
     }
 
-    /// Reads the answer about one name's versions: the same shape, never continued.
+    /// Reads the answer about one name's versions: the same shape, never continued. A part of them would have another
+    /// latest version.
     ///
     /// # Errors
-    /// As for [`RawPage::read`], but `metadata` may be missing.
+    /// As for [`RawPage::read`], but `metadata` may be missing, and [`PageError::UnknownEnd`] if there may be more.
     pub fn read_versions(body: &'a [u8]) -> Result<Self, PageError> {
         #[derive(Deserialize)]
         struct Versions<'a> {
             #[serde(borrow, deserialize_with = "rows")]
             servers: Vec<&'a RawValue>,
+            #[serde(borrow, default)]
+            metadata: Option<&'a RawValue>,
         }
         let body = without_mark(body);
-        let Versions { servers } =
+        let Versions { servers, metadata } =
             serde_json::from_slice(body).map_err(|error| page_error(body, &error))?;
-        Ok(Self { rows: servers, next_cursor: None, body })
+        let rows = servers.len() as u64;
+        let read = ReadSoFar { rows, pages: 1, is_comparable: true };
+        let metadata = metadata.map(|metadata| (metadata, MemberPlace::Metadata));
+        match metadata.and_then(|metadata| sign_of_more(metadata, &[], read)) {
+            None => Ok(Self { rows: servers, next_cursor: None, body }),
+            Some(sign) => Err(PageError::UnknownEnd { rows, sign }),
+        }
     }
 }
 
@@ -311,6 +320,21 @@ mod tests {
         read.advance(2, None).expect("few rows");
         let checked = page.check_end(&request, &headers, &read);
         assert_eq!(checked.is_err(), refused, "{checked:?}");
+    }
+
+    #[rstest::rstest]
+    #[case(r#""metadata":{"count":2,"nextCursor":"a"}"#, true)]
+    #[case(r#""metadata":{"total":10}"#, true)]
+    #[case(r#""metadata":{"count":2,"nextCursor":""}"#, false)]
+    #[case(r#""metadata":null"#, false)]
+    #[case(r#""other":1"#, false)]
+    fn part_of_the_versions_of_a_name_is_not_taken_for_all(
+        #[case] members: &str,
+        #[case] refused: bool,
+    ) {
+        let body = format!(r#"{{"servers":[{{}},{{}}],{members}}}"#);
+        let read = RawPage::read_versions(body.as_bytes());
+        assert_eq!(read.is_err(), refused, "{read:?}");
     }
 
     #[test]

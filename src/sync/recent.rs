@@ -1,6 +1,6 @@
 //! The names that recent runs changed, so that many small runs cannot do what one large run may not.
 //!
-//! Each accepted run adds its names; runs of one hour share a step. A window counts distinct names, and of one namespace no
+//! Each accepted run adds its names; runs of one hour share a step. A window counts distinct names, and of one party no
 //! more than one run may, against the names at its start. When a person releases what is on hold it begins again.
 //! Names are compared whole: a short hash would let a publisher add names that count as those of another namespace.
 
@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::safety_limits::PartyOf;
 use crate::model::{Name, Timestamp};
 
 const HOUR: Duration = Duration::from_hours(1);
-/// Maximum names of one namespace that count.
-pub(super) const NAMESPACE_CAP: u64 = 10;
+/// Maximum names of one party that count.
+pub(super) const PARTY_CAP: u64 = 10;
 /// The windows, each with the multiple of the share of one run that it allows.
 pub(super) const WINDOWS: [(Duration, u64, &str); 2] =
     [(Duration::from_hours(24), 1, "24 hours"), (Duration::from_hours(7 * 24), 2, "7 days")];
@@ -40,7 +41,7 @@ impl ChangeKind {
     /// Returns the names of one namespace that count, if that is the same for all upstreams.
     const fn cap(self) -> Option<u64> {
         match self {
-            Self::Removed | Self::Rewritten => Some(NAMESPACE_CAP),
+            Self::Removed | Self::Rewritten => Some(PARTY_CAP),
             Self::Deleted | Self::Added | Self::ServedRemoved | Self::ServedRewritten => None,
         }
     }
@@ -55,6 +56,36 @@ pub struct RecentChanges {
     names: u64,
     /// The same, with no more of a namespace than count.
     weight: u64,
+}
+
+/// The names that a window counts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted {
+    pub(super) kind: ChangeKind,
+    /// Those of one party that count.
+    pub(super) cap: u64,
+    pub(super) party_of: PartyOf,
+}
+
+/// Returns the sum of the names of namespaces, counting at most the cap for each party.
+pub(super) fn capped<'n>(
+    namespaces: impl IntoIterator<Item = (&'n str, u64)>,
+    cap: u64,
+    party_of: PartyOf,
+) -> u64 {
+    by_party(namespaces, party_of).into_values().map(|names| names.min(cap)).sum()
+}
+
+/// Returns the names of each party.
+pub(super) fn by_party<'n>(
+    namespaces: impl IntoIterator<Item = (&'n str, u64)>,
+    party_of: PartyOf,
+) -> BTreeMap<String, u64> {
+    let mut parties = BTreeMap::new();
+    for (namespace, names) in namespaces {
+        *parties.entry(party_of(namespace)).or_default() += names;
+    }
+    parties
 }
 
 /// The changes of one run, and the names before it.
@@ -130,7 +161,7 @@ impl RecentChanges {
     /// Returns the changed names in a window that ends with these, and the names at its start.
     pub(super) fn count<'n>(
         &'n self,
-        (kind, cap): (ChangeKind, u64),
+        Counted { kind, cap, party_of }: Counted,
         window: Duration,
         now: Timestamp,
         before: NamesBefore,
@@ -147,7 +178,7 @@ impl RecentChanges {
             served: known(|step| step.served, before.served),
         };
         let by_namespace = self.by_namespace(kind, window, now, names);
-        (by_namespace.into_values().map(|count| count.min(cap)).sum(), start)
+        (capped(by_namespace, cap, party_of), start)
     }
 
     /// Returns the same names for each namespace.
@@ -228,7 +259,11 @@ mod tests {
     use super::*;
 
     const ALL: NamesBefore = NamesBefore { all: 1000, weight: 900, served: 100 };
-    const REMOVED: (ChangeKind, u64) = (ChangeKind::Removed, NAMESPACE_CAP);
+    const REMOVED: Counted = counted(ChangeKind::Removed, PARTY_CAP);
+
+    const fn counted(kind: ChangeKind, cap: u64) -> Counted {
+        Counted { kind, cap, party_of: str::to_owned }
+    }
 
     fn name(index: u64) -> Name {
         Name::parse(&format!("n{index}.x/l")).expect("a name")
@@ -258,7 +293,8 @@ mod tests {
         recent.add(hour(500), ALL, []);
         assert_eq!(recent, RecentChanges { names: 1000, weight: 900, ..RecentChanges::default() });
         let uncounted = NamesBefore { served: 7, ..NamesBefore::default() };
-        let found = recent.count((ChangeKind::Added, 9), HOUR, hour(500), uncounted, [].iter());
+        let found =
+            recent.count(counted(ChangeKind::Added, 9), HOUR, hour(500), uncounted, [].iter());
         assert_eq!(found, (0, NamesBefore { served: 7, ..ALL }));
     }
 
@@ -269,7 +305,7 @@ mod tests {
             let name = Name::parse(&format!("a.b/l{leaf}")).expect("a name");
             recent.add(hour(leaf / 10), ALL, [(ChangeKind::Removed, name)]);
         }
-        assert_eq!(count(&recent, 24, 5), NAMESPACE_CAP);
+        assert_eq!(count(&recent, 24, 5), PARTY_CAP);
     }
 
     /// Runs that delete nothing need no number of what is served.
@@ -278,7 +314,7 @@ mod tests {
         let added = |names| RecentChanges::default().added(names);
         let uncounted = NamesBefore { served: 0, ..ALL };
         let served = |recent: &RecentChanges| {
-            let deleted = (ChangeKind::Deleted, u64::MAX);
+            let deleted = counted(ChangeKind::Deleted, u64::MAX);
             recent.count(deleted, 24 * HOUR, hour(3), ALL, std::iter::empty()).1.served
         };
         let recent = added(uncounted);
@@ -319,7 +355,7 @@ mod tests {
         recent.clear([ChangeKind::Deleted]);
         let now = NamesBefore { served: 40, ..ALL };
         let counted = kinds.map(|kind| {
-            let (count, start) = recent.count((kind, 9), HOUR, hour(1), now, [].iter());
+            let (count, start) = recent.count(counted(kind, 9), HOUR, hour(1), now, [].iter());
             (count, start.served)
         });
         assert_eq!(counted, [(1, 40), (0, 40)]);

@@ -1,7 +1,7 @@
 //! Safety limits: bounds on what one sync run may change, and on what the runs of a day and of a week may change
 //! together. A change set beyond them goes on hold for a person.
 //!
-//! They count names, and of one namespace no more than a cap, so that one busy publisher does not
+//! They count names, and of one party no more than a cap, so that one busy publisher does not
 //! exceed them; every share has a floor in absolute numbers, so that a small upstream does not either.
 //! Only the kind of change that exceeded its limit goes on hold, unless the upstream as a whole looks
 //! like another one.
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::exceeded::{ExceededLimit, Measured, NamesMeasure, SafetyLimit, Window};
-use super::recent::{ChangeKind, NAMESPACE_CAP, NamesBefore, RecentChanges};
+use super::recent::{ChangeKind, NamesBefore, PARTY_CAP, RecentChanges, capped};
 use crate::model::{Name, Timestamp};
 
 /// The bounds, with the reason for each default.
@@ -77,7 +77,7 @@ const FLOOR_ROWS: u64 = 100;
 pub(super) const FLOOR_GROWTH: u64 = 100;
 
 /// The changes that a run would make to what is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct RunFacts {
     pub complete: bool,
     pub rows_before: u64,
@@ -107,11 +107,16 @@ pub struct RunFacts {
     pub new_names: BTreeSet<Name>,
     /// The changes of earlier runs.
     pub recent: RecentChanges,
+    /// Returns the party of a namespace: sub-domains are free, so the names of all of them count together.
+    pub party_of: PartyOf,
     /// The time of the run.
     pub now: Timestamp,
 }
 
-/// Distinct names, counted by namespace.
+/// Returns the party that a namespace belongs to.
+pub type PartyOf = fn(&str) -> String;
+
+/// Distinct names, by namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Names(BTreeMap<String, BTreeSet<Name>>);
 
@@ -133,9 +138,10 @@ impl Names {
         self.0.values().map(|names| names.len() as u64).sum()
     }
 
-    /// Returns the number of names, counting at most the cap for each namespace.
-    fn weight(&self) -> u64 {
-        self.0.values().map(|names| (names.len() as u64).min(NAMESPACE_CAP)).sum()
+    /// Returns the number of names, counting at most the cap for each party.
+    fn weight(&self, party_of: PartyOf) -> u64 {
+        let namespaces = self.0.iter().map(|(namespace, names)| (&**namespace, names.len() as u64));
+        capped(namespaces, PARTY_CAP, party_of)
     }
 }
 
@@ -147,15 +153,13 @@ pub fn judge(facts: &RunFacts, safety_limits: &SafetyLimits) -> Vec<ExceededLimi
     let holds_all = !exceeded.is_empty();
     exceeded.extend(share(
         (SafetyLimit::Removed, ChangeKind::Removed),
-        &facts.removed,
-        &facts.names,
-        safety_limits.removed_percent,
+        (&facts.removed, &facts.names),
+        (safety_limits.removed_percent, facts.party_of),
     ));
     exceeded.extend(share(
         (SafetyLimit::Rewritten, ChangeKind::Rewritten),
-        &facts.rewritten,
-        &facts.names,
-        safety_limits.rewritten_percent,
+        (&facts.rewritten, &facts.names),
+        (safety_limits.rewritten_percent, facts.party_of),
     ));
     exceeded.extend(facts.deletions(safety_limits, holds_all).exceeded);
     exceeded.extend(facts.growth(safety_limits));
@@ -170,11 +174,10 @@ pub fn judge(facts: &RunFacts, safety_limits: &SafetyLimits) -> Vec<ExceededLimi
 
 fn share(
     (limit, change): (SafetyLimit, ChangeKind),
-    changed: &Names,
-    all: &Names,
-    percent: u64,
+    (changed, all): (&Names, &Names),
+    (percent, party_of): (u64, PartyOf),
 ) -> Option<ExceededLimit> {
-    let (waiting, total) = (changed.weight(), all.weight());
+    let (waiting, total) = (changed.weight(party_of), all.weight(party_of));
     let allowed = (total * percent / 100).max(FLOOR_NAMES);
     (waiting > allowed).then(|| {
         let (window, applied) = (Window::Run, 0);
@@ -188,7 +191,7 @@ fn share(
 impl RunFacts {
     /// Returns the facts of a run that changes nothing.
     #[must_use]
-    pub fn none(now: Timestamp, recent: RecentChanges) -> Self {
+    pub fn none(now: Timestamp, recent: RecentChanges, party_of: PartyOf) -> Self {
         Self {
             complete: false,
             rows_before: 0,
@@ -206,6 +209,7 @@ impl RunFacts {
             added: BTreeMap::new(),
             new_names: BTreeSet::new(),
             recent,
+            party_of,
             now,
         }
     }
@@ -213,7 +217,7 @@ impl RunFacts {
     /// Returns the number of names before the run.
     #[must_use]
     pub fn before(&self) -> NamesBefore {
-        let (all, weight) = (self.names.len(), self.names.weight());
+        let (all, weight) = (self.names.len(), self.names.weight(self.party_of));
         NamesBefore { all, weight, served: self.served }
     }
 
@@ -292,7 +296,7 @@ mod tests {
             rows_seen: 1000,
             names: names(1000, 1),
             served: 100,
-            ..RunFacts::none(NOW, RecentChanges::default())
+            ..RunFacts::none(NOW, RecentChanges::default(), str::to_owned)
         }
     }
 

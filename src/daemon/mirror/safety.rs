@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use super::options::RunOptions;
 use crate::model::{Head, Name, Status, Timestamp, TombstoneStub};
+use crate::ownership::Claim;
 use crate::store::{Hold, Snapshot, StagedKind, StagedRow, StoreError, missing_digest};
 use crate::sync::{
     Absence, ChangeKind, ChangeSet, ExceededLimit, Kind, RecentChanges, RunChanges, RunFacts,
@@ -147,7 +148,7 @@ pub(super) fn counted(
     run: &SyncRun,
     now: Timestamp,
 ) -> Result<Judged, StoreError> {
-    let mut facts = RunFacts::none(now, RecentChanges::default());
+    let mut facts = RunFacts::none(now, RecentChanges::default(), Claim::party_of);
     count_names(snapshot, options, run, &mut facts)?;
     let changes = RunChanges { before: facts.before(), changed: Vec::new() };
     Ok(Judged { hold: Hold::default(), changes, applied: run.tally, discarded: 0 })
@@ -319,7 +320,7 @@ fn facts(
         // An upstream without a clock, such as files, cannot be rewound.
         newest_before: run.upstream_time.and(state.newest_of_full_sync),
         newest_seen: run.newest_updated_at,
-        ..RunFacts::none(now, snapshot.recent_changes(&options.upstream)?)
+        ..RunFacts::none(now, snapshot.recent_changes(&options.upstream)?, Claim::party_of)
     };
     for planned in planned {
         let Ok(name) = Name::parse(&planned.name) else { continue };
