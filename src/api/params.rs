@@ -4,7 +4,7 @@ use url::form_urlencoded;
 
 use super::problem::Problem;
 use crate::catalog::{Cursor, Query, VersionFilter};
-use crate::model::Timestamp;
+use crate::model::{Timestamp, as_seen};
 
 const DEFAULT_LIMIT: usize = 30;
 const MAX_LIMIT: usize = 100;
@@ -99,7 +99,10 @@ impl<'a> Params<'a> {
         }
         let query = Query {
             search: self.search.as_deref().map(str::to_owned),
-            version: self.version.as_deref().map(|text| VersionFilter::parse(&plus(text))),
+            version: self
+                .version
+                .as_deref()
+                .map(|text| VersionFilter::parse(&as_seen(&plus(text)))),
             updated_since,
             include_deleted: include_deleted.unwrap_or(false),
             ..Query::default()

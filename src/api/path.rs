@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 use super::problem::Problem;
+use crate::model::as_seen;
 
 /// The route and the view that a path of the registry selects.
 #[derive(Debug, PartialEq, Eq)]
@@ -92,6 +93,11 @@ fn decoded(segment: &str) -> Result<Cow<'_, str>, Problem> {
     let text = percent_decode_str(segment)
         .decode_utf8()
         .map_err(|_| Problem::BadRequest("The path is not UTF-8; encode it as UTF-8".into()))?;
+    // A name that was copied may have characters that show nothing.
+    let text = match text {
+        Cow::Borrowed(text) => as_seen(text),
+        Cow::Owned(text) => Cow::Owned(as_seen(&text).into_owned()),
+    };
     if text.contains('\0') {
         return Err(Problem::BadRequest("The path has a NUL, which is not allowed".into()));
     }
@@ -128,6 +134,7 @@ mod tests {
     #[case("//v0.1//servers//", Route::List)]
     #[case("/v0.1/servers/a.b%2Fc/versions", versions("a.b/c"))]
     #[case("/v0.1/servers/a.b%2fc/versions/", versions("a.b/c"))]
+    #[case("/v0.1/servers/a.b%2f%E2%80%8Bc/versions/", versions("a.b/c"))]
     #[case("/v0.1/servers/a.b/c/versions", versions("a.b/c"))]
     #[case("/v0.1/servers/a.b%2Fc/versions/latest", version("a.b/c", "latest"))]
     #[case("/servers/a.b/c/versions/1.0.0", version("a.b/c", "1.0.0"))]

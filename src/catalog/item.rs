@@ -159,9 +159,11 @@ pub(super) fn tag(digest: Digest, changed_at: Timestamp) -> Tag {
 }
 
 /// Folds case in every script, as search compares. Upper case comes in between, because it unites what
-/// lower case keeps apart: both sigmas, and ß with ss. Characters that show nothing are left out.
+/// lower case keeps apart: both sigmas, and ß with ss. Characters that show nothing are left out, and every space is the
+/// same one.
 pub(super) fn fold(text: &str) -> String {
     let seen = text.chars().filter(|character| !is_unseen(*character));
+    let seen = seen.map(|character| if character.is_whitespace() { ' ' } else { character });
     let lower = seen.flat_map(char::to_lowercase);
     lower.flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect()
 }
@@ -172,6 +174,7 @@ mod tests {
 
     #[rstest::rstest]
     #[case("GitHub", "github")]
+    #[case("a\u{a0}b\u{2003}c", "a b c")]
     #[case("GRÖSSE", "größe")]
     #[case("GROẞE", "große")]
     #[case("ΟΔΟΣ", "οδος")]

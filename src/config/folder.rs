@@ -165,6 +165,15 @@ pub(super) fn is_left_behind(name: &str) -> bool {
     name.starts_with('.') || name.starts_with('#') || name.ends_with('~') || name == "4913"
 }
 
+/// Returns true if a part of the name says that it is one of the formats that people write policy in.
+fn may_hold_policy(path: &Path) -> bool {
+    const FORMATS: [&str; 4] = ["yaml", "yml", "json", "toml"];
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    name.split(|character: char| !character.is_ascii_alphanumeric())
+        .skip(1)
+        .any(|part| FORMATS.contains(&part))
+}
+
 struct Reading<'a> {
     root: PathBuf,
     kind: FileKind<'a>,
@@ -217,7 +226,7 @@ impl Reading<'_> {
             // An editor replaced the file between listing and reading: the next read finds it.
             Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => return,
             Err(_) if path.is_symlink() => {
-                return self.error(path, "a broken symbolic link", "remove it");
+                return self.misplaced(path, "a broken symbolic link", "remove it");
             }
             Err(error) => return self.failed(path, "it cannot be read", &error),
         };
@@ -232,7 +241,7 @@ impl Reading<'_> {
                 self.folder(path, depth + 1);
             }
         } else if !metadata.is_file() {
-            self.error(path, "not a regular file", "only files belong here; remove it");
+            self.misplaced(path, "not a regular file", "only files belong here; remove it");
         } else if is_link && !path.canonicalize().is_ok_and(|target| target.starts_with(&self.root))
         {
             self.error(
@@ -260,7 +269,7 @@ impl Reading<'_> {
                 let allowed = self.kind.extensions.iter().map(|kind| format!("`*.{kind}`"));
                 let allowed = allowed.chain(["`*.md`".to_owned()]).collect::<Vec<_>>();
                 let allowed = format!("only {} belong here", allowed.join(" and "));
-                self.error(path, "a file of another kind", allowed);
+                self.misplaced(path, "a file of another kind", allowed);
             }
         }
     }
@@ -326,6 +335,15 @@ impl Reading<'_> {
                 return self.known.files.push_front((stamp, source));
             }
         }
+    }
+
+    /// Refuses what its author may have meant as policy; anything else among the files is a warning.
+    fn misplaced(&mut self, path: &Path, found: &str, allowed: impl Into<String>) {
+        if may_hold_policy(path) {
+            return self.error(path, found, allowed);
+        }
+        let place = Source::new(path.to_string_lossy(), "").start();
+        self.findings.push(Finding::warning(&place, found, allowed));
     }
 
     fn error(&mut self, path: &Path, found: impl Into<String>, allowed: impl Into<String>) {

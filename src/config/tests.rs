@@ -10,7 +10,7 @@ use rstest::rstest;
 use super::*;
 use crate::alert::AlertKind;
 use crate::curation::{ProvenancePolicy, TypeDemands};
-use crate::lint::{Field, FileFormat, Finding, Table};
+use crate::lint::{Field, FileFormat, Finding, Table, has_errors};
 use crate::overlay::ProvenanceDemand;
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -173,19 +173,24 @@ fn file_that_was_just_written_is_read_again_although_its_stamp_is_known() {
 }
 
 #[rstest]
-#[case("x.yml", "x", "a file of another kind; only `*.yaml` and `*.md` belong here")]
-#[case("x.json", "x", "a file of another kind")]
-#[case("x.yaml~", "x", "a hidden or backup file is not read")]
-#[case("4913", "", "a hidden or backup file is not read")]
-#[case(".x.yaml.swp", "x", "a hidden or backup file is not read")]
-fn other_file_among_overlays_is_a_finding(
+#[case("x.yml", "x", "a file of another kind; only `*.yaml` and `*.md` belong here", true)]
+#[case("x.json", "x", "a file of another kind", true)]
+#[case("x.YAML.orig", "x", "a file of another kind", true)]
+#[case("notes.txt", "x", "a file of another kind", false)]
+#[case("CODEOWNERS", "x", "a file of another kind", false)]
+#[case("map.png", "", "a file of another kind", false)]
+#[case("x.yaml~", "x", "a hidden or backup file is not read", false)]
+#[case("4913", "", "a hidden or backup file is not read", false)]
+#[case(".x.yaml.swp", "x", "a hidden or backup file is not read", false)]
+fn other_file_among_overlays_refuses_the_set_only_if_it_could_hold_policy(
     #[case] name: &str,
     #[case] text: &str,
     #[case] wanted: &str,
+    #[case] refuses: bool,
 ) {
     let folder = folder(&[(name, text)]);
     let overlays = read_overlays(folder.path());
-    assert_eq!(overlays.findings.len(), 1);
+    assert_eq!((overlays.findings.len(), has_errors(&overlays.findings)), (1, refuses));
     assert!(overlays.findings[0].to_string().contains(wanted), "{}", overlays.findings[0]);
 }
 

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use icu_properties::CodePointSetData;
 use icu_properties::props::DefaultIgnorableCodePoint;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
@@ -31,4 +33,14 @@ pub fn is_unseen(character: char) -> bool {
         && (character == BRAILLE_BLANK
             || character.general_category() == GeneralCategory::Format
             || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character))
+}
+
+/// Returns a text as a person sees it: characters that show nothing are left out.
+#[must_use]
+pub fn as_seen(text: &str) -> Cow<'_, str> {
+    if text.contains(is_unseen) {
+        Cow::Owned(text.chars().filter(|character| !is_unseen(*character)).collect())
+    } else {
+        Cow::Borrowed(text)
+    }
 }

@@ -36,7 +36,7 @@ mod wellformed;
 
 pub use access::{Actor, BadTokenName, Denied, Role, TokenName, TokenRecord, authenticate};
 pub use bytes::Bytes;
-pub use characters::is_unseen;
+pub use characters::{as_seen, is_unseen};
 pub use damage::Damage;
 pub use difference::{FIRST_CHANGES, all_changes, changed_members};
 pub use digest::{BadDigest, Digest};

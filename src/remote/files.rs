@@ -209,6 +209,8 @@ fn named(item: String, file: &Path) -> String {
 /// # Errors
 /// The reason, in words, why the file has a part of a list only.
 fn items_of(file: &Path, text: &[u8]) -> Result<Vec<String>, String> {
+    // An editor may begin a file with a byte order mark.
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     let rows = match RawPage::read_versions(text) {
         Ok(page) if page.is_continued() => return Err(PART_OF_A_LIST.into()),
         Err(PageError::UnknownEnd { .. }) => return Err(PART_OF_A_LIST.into()),
@@ -331,6 +333,7 @@ mod tests {
     #[case(r#"{"servers":[{"server":{}},{"server":[]}]}"#, &[r#"{"server":{}}"#, r#"{"server":[]}"#])]
     #[case(r#"[{"name":"a.b/c"},{"server":{}}]"#, &[r#"{"server":{"name":"a.b/c"}}"#, r#"{"server":{}}"#])]
     #[case(r#"{"servers":[{"name":"a.b/c"}]}"#, &[r#"{"server":{"name":"a.b/c"}}"#])]
+    #[case("\u{feff}{\"name\":\"a.b/c\"}", &[r#"{"server":{"name":"a.b/c"}}"#])]
     #[case("{", &[r#"{"server":"x.json is not JSON: EOF while parsing an object at line 1 column 1"}"#])]
     fn file_is_a_server_an_item_or_a_list(#[case] text: &str, #[case] wanted: &[&str]) {
         let items = items_of(Path::new("x.json"), text.as_bytes()).expect("a whole list");

@@ -17,7 +17,7 @@ use super::dns::ResolverError;
 use super::paging::paging_headers;
 use super::watched::{MAX_BYTES, Watched};
 use crate::files::read_regular_file;
-use crate::model::{Escaped, Timestamp};
+use crate::model::{Escaped, Timestamp, is_unseen};
 use crate::sync::{Epoch, FetchFailure, FetchedPage};
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -286,7 +286,8 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, AccessError> {
 
 pub(super) fn token(path: &Path) -> Result<String, AccessError> {
     let text = String::from_utf8(read(path)?).unwrap_or_default();
-    let token = text.trim();
+    // An editor may leave a byte order mark.
+    let token = text.trim_matches(|c: char| c.is_whitespace() || is_unseen(c));
     if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) {
         Ok(token.to_owned())
     } else {

@@ -80,8 +80,10 @@ impl<T> Watched<T> {
         make: impl Fn(Option<&T>) -> Result<T, E> + Send + Sync + 'static,
     ) -> Result<Self, E> {
         // Before the value: a file that changes in between is then found changed by the first look.
-        let in_use = content(&files).ok();
+        let before = content(&files).ok();
         let value = ArcSwap::from_pointee(make(None)?);
+        // One that changed meanwhile may have been read in part: the next looks read it again, whatever it contains.
+        let in_use = before.filter(|before| content(&files).is_ok_and(|after| after == *before));
         let again: Again<T> = Box::new(move |before| make(Some(before)).map_err(|e| reason(&e)));
         Ok(Self { files, value, again, seen: Mutex::new(Seen::new(in_use)) })
     }
@@ -111,6 +113,11 @@ impl<T> Watched<T> {
             return Ok(false);
         }
         let value = (self.again)(&self.value.load())?;
+        if content(&self.files).ok() != found {
+            // It changed while it was read for the third time: the next looks decide.
+            seen.last = None;
+            return Ok(false);
+        }
         self.value.store(Arc::new(value));
         seen.accept();
         let names: Vec<_> = self.files.iter().map(|file| file.display().to_string()).collect();
@@ -160,6 +167,29 @@ mod tests {
         assert_eq!((watched.look(), &**watched.current()), (Ok(false), "first"));
         assert_eq!((watched.look(), &**watched.current()), (Ok(true), "second"));
         assert_eq!((watched.look(), &**watched.current()), (Ok(false), "second"));
+    }
+
+    /// The value is made by a third reading, after the two that agreed.
+    #[test]
+    fn file_that_changes_while_its_value_is_made_is_read_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("token");
+        write(&path, "first").expect("a file");
+        let file = path.clone();
+        // Each reading of "part" finds that its writer has gone on.
+        let make = move |_: Option<&String>| -> Result<String, Wrong> {
+            let text = read_to_string(&file).map_err(|error| Wrong(error.to_string()))?;
+            if text == "part" {
+                write(&file, "part and the rest").expect("a file");
+            }
+            Ok(text)
+        };
+        let watched = Watched::open(vec![path.clone()], make).expect("a value");
+        write(&path, "part").expect("a file");
+        assert_eq!([watched.look(), watched.look()], [Ok(false), Ok(false)]);
+        assert_eq!(&**watched.current(), "first");
+        assert_eq!([watched.look(), watched.look()], [Ok(false), Ok(true)]);
+        assert_eq!(&**watched.current(), "part and the rest");
     }
 
     #[test]
