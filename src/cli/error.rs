@@ -78,10 +78,14 @@ pub(super) enum CliError {
     #[error("there is no webhook `{0}`; `vidimus status` lists them")]
     UnknownWebhook(String),
     #[error(
-        "no upstream lists `{0}`; `vidimus list --all TEXT` lists the names with a text in them, and `vidimus status` says \
-         if content of an upstream was left out"
+        "no upstream lists `{0}`; `vidimus list --all TEXT` lists the names with a text in them"
     )]
     Unknown(String),
+    #[error(
+        "`{text}` is not stored; a limit left out {left_out}, and it may be among them: `vidimus alerts` says what to do; \
+         `vidimus list --all TEXT` lists the names with a text in them"
+    )]
+    NotStored { text: String, left_out: String },
     #[error("no upstream lists `{text}`; {advice}")]
     NotListed { text: String, advice: String },
     #[error(
@@ -155,6 +159,7 @@ impl CliError {
             Self::Findings(_)
             | Self::Unknown(_)
             | Self::NotListed { .. }
+            | Self::NotStored { .. }
             | Self::UnknownFile(_)
             | Self::UnknownWebhook(_)
             | Self::Declined(_)

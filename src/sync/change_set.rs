@@ -94,6 +94,25 @@ impl fmt::Display for ChangeOnHold {
     }
 }
 
+/// A change in a message, where the beginning of a digest is enough.
+struct Brief(ChangeOnHold);
+
+impl fmt::Display for Brief {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ChangeOnHold { name, version, effect, .. } = &self.0;
+        match effect {
+            Effect::Entry { content, status } => write!(
+                f,
+                "{}@{} is {status} ({})",
+                Escaped(name),
+                Escaped(version),
+                content.short(SHORT)
+            ),
+            _ => self.0.fmt(f),
+        }
+    }
+}
+
 /// Returns the digest of what a person is shown of a change set, or of the changes to one of its names: SHA-256 over the
 /// upstream and the changes in the order of their keys. A decision states it, and so covers nothing else.
 #[must_use]
@@ -239,6 +258,10 @@ pub enum NotDecided {
     NothingOnHold {
         upstream: String,
     },
+    NoUpstream {
+        upstream: String,
+        known: Vec<String>,
+    },
     /// The set has other changes than those that were shown.
     MovedOn {
         upstream: String,
@@ -262,15 +285,28 @@ impl fmt::Display for NotDecided {
                 "no change set of the upstream `{}` is on hold; `vidimus status` lists the sets on hold",
                 Escaped(upstream)
             ),
+            Self::NoUpstream { upstream, known } => write!(
+                f,
+                "there is no upstream `{}`; there are: {}",
+                Escaped(upstream),
+                known.join(", ")
+            ),
             Self::MovedOn { upstream, difference } => {
-                f.write_str(
-                    "nothing was changed: `--seen` is not the digest of what is on hold now; ",
+                write!(
+                    f,
+                    "nothing was changed: list the set again with `vidimus sync --show {}`, since `--seen` is not the \
+                     digest of what is on hold now; ",
+                    Escaped(upstream)
                 )?;
                 match difference {
-                    None => f.write_str("it matches no remembered state")?,
-                    Some(difference) => difference.fmt(f)?,
+                    None => f.write_str("it matches no remembered state"),
+                    Some(Difference { added, removed }) => {
+                        let brief =
+                            |changes: &[ChangeOnHold]| changes.iter().cloned().map(Brief).collect();
+                        let (added, removed) = (brief(added), brief(removed));
+                        write!(f, "since then {}", Difference { added, removed })
+                    }
                 }
-                write!(f, "; list the set again with `vidimus sync --show {}`", Escaped(upstream))
             }
             Self::Decided(record) => write!(
                 f,

@@ -224,13 +224,13 @@ pub struct NotApplied {
 impl NotApplied {
     /// Returns what a run left, after which the upstream has this state.
     #[must_use]
-    pub fn of(state: &UpstreamState, discarded: u64) -> Self {
+    pub fn of(state: &UpstreamState, discarded: u64, out_of_room: Option<OutOfRoom>) -> Self {
         let set = state.on_hold.as_ref();
         Self {
             waiting: set.map_or(0, |set| set.rows),
             set: set.map(|set| short_id(set.shown)),
             discarded,
-            out_of_room: state.out_of_room,
+            out_of_room,
         }
     }
 }

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::time::Duration;
 
+use super::limit::limit_now;
 use crate::alert::{AlertIdentity, AlertKind, Evidence, Figure, Report, ReportedAlert};
 use crate::config::{Origin, Upstream};
 use crate::curation::{
@@ -50,6 +51,7 @@ pub(super) fn of_upstream(
 ) -> Result<Report, StoreError> {
     let id = &upstream.id;
     let state = snapshot.upstream(id)?;
+    let state = UpstreamState { out_of_room: limit_now(snapshot, &state)?, ..state };
     let mut unknown_alerts = BTreeSet::new();
     let mut seen = of_state(&state, upstream, now);
     if matches!(upstream.origin, Origin::Files(_)) {

@@ -2,18 +2,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::committer::{Committer, PendingBatch, Target};
+use super::limit::limit_now;
 use super::options::{Fetched, Observer, RunOptions, SyncFailure};
 use super::quarantine_room::{FullQuarantine, QuarantineRoom};
-use super::rows::classify_row;
+use super::rows::{classify_row, supersede_pending};
 use super::safety::{Judged, counted, hold};
 use crate::config::Trust;
 use crate::daemon::runtime::Clock;
-use crate::model::{Entry, Name, RoomLimit, Timestamp};
+use crate::model::{Name, RoomLimit, Timestamp};
 use crate::store::{Acceptance, Destination, Snapshot, Store, StoreError};
 use crate::sync::{
     Change, FetchedPage, Kind, NameSize, NotApplied, OutOfRoom, RawPage, Row, RunReport, SyncKind,
@@ -358,28 +358,18 @@ impl<O: Observer> Ingest<O> {
             now,
         })?;
         self.observer.touched(touched);
+        let snapshot = self.store.snapshot()?;
+        let state = snapshot.upstream(upstream)?;
+        let now_out = limit_now(&snapshot, &state)?;
         if left_out {
+            let limit = limit.and(now_out);
             return Err(limit.map_or(StoreError::NoReserve, StoreError::NoRoom).into());
         }
         report.full_sync_at = state.epoch.second_at();
         report.tally = applied;
         report.on_hold = hold.exceeded.iter().map(ToString::to_string).collect();
-        report.not_applied = NotApplied::of(&self.store.snapshot()?.upstream(upstream)?, discarded);
+        report.not_applied = NotApplied::of(&state, discarded, now_out);
         Ok(report)
-    }
-}
-
-/// Turns an unchanged row into a write when another row of its key is under way to the store: the last
-/// one in a sync run counts.
-fn supersede_pending(change: Change, item: &RawValue, committer: &Committer<'_>) -> Change {
-    let Change::Unchanged(identity, head) = &change else { return change };
-    let key = (identity.name.to_string(), identity.version.to_string());
-    if !committer.has_under_way(&key) {
-        return change;
-    }
-    match Entry::read(item, head.first_seen) {
-        Ok(entry) => Change::Write { row: Row::Entry(entry), kind: Kind::Updated },
-        Err(_) => change,
     }
 }
 
