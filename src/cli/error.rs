@@ -82,10 +82,10 @@ pub(super) enum CliError {
     )]
     Unknown(String),
     #[error(
-        "`{text}` is not stored; a limit left out {left_out}, and it may be among them: `vidimus alerts` says what to do; \
-         `vidimus list --all TEXT` lists the names with a text in them"
+        "`{text}` is not stored, and upstreams may list more than is: {why}; `vidimus status` has the reasons, and `vidimus \
+         list --all TEXT` the names with a text in them{advice}"
     )]
-    NotStored { text: String, left_out: String },
+    NotStored { text: String, why: String, advice: String },
     #[error("no upstream lists `{text}`; {advice}")]
     NotListed { text: String, advice: String },
     #[error(

@@ -35,8 +35,8 @@ pub use absence::{Absence, Miss};
 pub use backdated::{Backdated, BackdatedRun};
 pub use change::{Change, Kind, NameSize, OVER_LIMIT, Row, Tally, change};
 pub use change_set::{
-    ChangeOnHold, ChangeSet, DecisionRecord, DecisionRequest, Effect, HoldDecision, HoldHistory,
-    NotDecided, short_id, shown,
+    ChangeOnHold, ChangeSet, DecisionRecord, DecisionRequest, DiscardNote, DiscardedChange, Effect,
+    HoldDecision, HoldHistory, NotDecided, short_id, shown,
 };
 pub use clocks::{AcceptedClock, Agreement, ClockRecord, Clocks, MAX_SKEW, Reading, exceeds};
 pub use epoch::{Epoch, EpochState};

@@ -56,7 +56,12 @@ async fn page_with_an_unknown_end_is_no_missing_answer_and_says_whom_to_ask() {
     // Meanwhile a name that an approval spells out is fetched.
     place.approve("com.a/one");
     daemon.lists(&["com.a/one@1.0.0"]).await;
+    let (code, printed) = ran(&place, &["explain", "com.a/two"]);
+    assert_eq!(code, Some(1), "{printed}");
+    assert!(printed.contains("no list of the upstream `official` was accepted yet"), "{printed}");
 }
+
+type Answer = fn() -> Response;
 
 /// Each kind of failure has its own headline and its own action.
 #[tokio::test(flavor = "multi_thread")]
@@ -64,7 +69,6 @@ async fn failures_of_other_kinds_say_their_own_cause_and_action() {
     let upstream = Upstream::start([Row::new("com.a/one", "1.0.0")]).await;
     let place = Workplace::new(&upstream.url);
     place.upstream(&upstream.url, "sync = {interval = \"1h\"}");
-    type Answer = fn() -> Response;
     let login: Answer = || Body::from("<html>Please log in</html>").into_response();
     let cases: [(Answer, &str, &str); 3] = [
         (|| problem(StatusCode::UNAUTHORIZED, "who?"), "demands a token", "`token_file`"),
@@ -119,6 +123,9 @@ async fn sync_counts_what_waits_apart_from_what_was_applied() {
         assert!(printed.contains(part), "{part}: {printed}");
     }
     assert_eq!(place.json(&["status", "--json"])["upstreams"][0]["rows"], 6);
+    let explained = done(&place, &["explain", "com.b/tool000"]);
+    assert!(explained.contains("1.0.0 is active with the content"), "{explained}");
+    assert!(explained.contains("on hold for a person"), "{explained}");
     let other = ran(&place, &["sync", "--show", "nope"]);
     assert_eq!(other.0, Some(1), "{}", other.1);
     assert!(other.1.contains("no upstream `nope`; there are: official"), "{}", other.1);
@@ -153,7 +160,7 @@ async fn deletions_on_hold_and_discarded_ones_are_no_deletions() {
         "{alert}"
     );
     let log = place.log();
-    assert!(log.contains("deleted=9") && log.contains("on_hold=21"), "{log}");
+    assert!(log.contains("\"deleted\":9") && log.contains("\"on_hold\":21"), "{log}");
     // An old digest is refused with the command first.
     let shown = |place: &Workplace| {
         let set = place.json(&["sync", "--show", "official", "--json"]);
@@ -182,6 +189,30 @@ async fn deletions_on_hold_and_discarded_ones_are_no_deletions() {
         assert!(!printed.contains("on hold"), "{printed}");
     }
     daemon.serves(37).await;
+    // What was discarded can be seen: the decision, the changes, and at the version.
+    let listed = done(&place, &["sync", "--show", "official"]);
+    for part in [
+        "official: no change set is on hold",
+        "decided before: 31 changes, discard by alice (uid:",
+        "still discarded: com.a/tool009@1.0.0 is deleted with the content sha256:",
+    ] {
+        assert!(listed.contains(part), "{part}: {listed}");
+    }
+    assert_eq!(listed.matches("still discarded: ").count(), 31, "{listed}");
+    let explained = done(&place, &["explain", "com.a/tool009"]);
+    let part = "upstream official says that 1.0.0 is deleted";
+    assert!(explained.contains(part) && explained.contains(": an outage"), "{explained}");
+    assert!(explained.contains("discarded by alice at 20"), "{explained}");
+    assert!(!done(&place, &["explain", "com.a/tool045"]).contains("discarded"));
+    let named = ran(&place, &["sync", "--show", &set]);
+    assert_eq!(named.0, Some(1), "{}", named.1);
+    assert!(named.1.contains("`vidimus sync --show official` lists"), "{}", named.1);
+    drop(daemon);
+    eventually("the daemon is gone", async || {
+        let (code, without) = ran(&place, &["sync", "--show", "official"]);
+        (code == Some(0)).then(|| assert_eq!(without, listed))
+    })
+    .await;
 }
 
 /// The figures were those from before the run, and nothing named the rows that were left out.
@@ -205,9 +236,9 @@ async fn rows_that_a_limit_left_out_are_counted_with_the_bytes_after_the_run() {
     assert!(printed.contains("incremental sync") && printed.contains(&line), "{printed}");
     let (code, printed) = ran(&place, &["explain", "com.a/tool039"]);
     assert_eq!(code, Some(1), "{printed}");
-    let part =
-        format!("is not stored; a limit left out {left_out} rows of the upstream `official`");
-    assert!(printed.contains(&part) && !printed.contains("no upstream lists"), "{printed}");
+    let part = format!("a limit left out {left_out} rows of the upstream `official`");
+    assert!(printed.contains("is not stored") && printed.contains(&part), "{printed}");
+    assert!(!printed.contains("no upstream lists"), "{printed}");
     let alert = {
         let _daemon = place.start().await;
         eventually("an alert", async || {
