@@ -25,6 +25,7 @@ mod page_end;
 mod pagination;
 mod recent;
 mod refused;
+mod report;
 mod rewrite;
 mod room;
 mod run;
@@ -47,10 +48,9 @@ pub use page_end::{MemberPlace, SignOfMore};
 pub use pagination::{MAX_ROWS, Pagination, PaginationError};
 pub use recent::{ChangeKind, NamesBefore, RecentChanges};
 pub use refused::Refused;
+pub use report::{NotApplied, RunReport};
 pub use rewrite::{Arrival, FirstAcceptance, Placement, Rewrite, deleted, place, rewrite};
 pub use room::{DiskLimits, MAX_QUARANTINED, MAX_UPSTREAM_SIZE, OutOfRoom};
-pub use run::{
-    Failure, LONGEST_FIRST_SYNC, NotApplied, RunReport, SyncKind, SyncRun, UpstreamState,
-};
+pub use run::{Failure, LONGEST_FIRST_SYNC, SyncKind, SyncRun, UpstreamState};
 pub use safety_limits::{Names, RunFacts, SafetyLimits, judge};
 pub use source::{FetchFailure, FetchedPage, PageRequest, PageSource};

@@ -3,11 +3,14 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
+use serde_json::value::RawValue;
+
 use super::options::Observer;
 use super::rows::names;
 use crate::daemon::runtime::Clock;
+use crate::model::Entry;
 use crate::store::{Batch, Destination, Seen, Store, StoreError};
-use crate::sync::{Row, UpstreamState};
+use crate::sync::{Change, Kind, Row, UpstreamState};
 
 /// Batches that wait while one is committed; the next one is assembled meanwhile.
 const WAITING: usize = 1;
@@ -91,4 +94,22 @@ fn commit_all<O: Observer>(
         }
     }
     Ok(())
+}
+
+/// Turns an unchanged row into a write when another row of its key is under way to the store: the last
+/// one in a sync run counts.
+pub(super) fn supersede_pending(
+    change: Change,
+    item: &RawValue,
+    committer: &Committer<'_>,
+) -> Change {
+    let Change::Unchanged(identity, head) = &change else { return change };
+    let key = (identity.name.to_string(), identity.version.to_string());
+    if !committer.has_under_way(&key) {
+        return change;
+    }
+    match Entry::read(item, head.first_seen) {
+        Ok(entry) => Change::Write { row: Row::Entry(entry), kind: Kind::Updated },
+        Err(_) => change,
+    }
 }

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
-use super::committer::{Committer, PendingBatch, Target};
+use super::committer::{Committer, PendingBatch, Target, supersede_pending};
 use super::limit::limit_now;
 use super::options::{Fetched, Observer, RunOptions, SyncFailure};
 use super::quarantine_room::{FullQuarantine, QuarantineRoom};
-use super::rows::{classify_row, supersede_pending};
+use super::rows::classify_row;
 use super::safety::{Judged, counted, hold};
 use crate::config::Trust;
 use crate::daemon::runtime::Clock;
