@@ -30,12 +30,12 @@ impl fmt::Display for NotAcknowledged {
         };
         write!(
             f,
-            "the alert {id} was not acknowledged: `--seen` is not the digest of what the alert shows now; "
+            "the alert {id} was not acknowledged: list it again with `vidimus alerts`, since `--seen` is not the digest of \
+             what the alert shows now; "
         )?;
         match difference {
-            None => f.write_str("it matches no remembered state")?,
-            Some(difference) => difference.fmt(f)?,
+            None => f.write_str("it matches no remembered state"),
+            Some(difference) => write!(f, "since then {difference}"),
         }
-        f.write_str("; list it again with `vidimus alerts`")
     }
 }

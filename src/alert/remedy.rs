@@ -18,7 +18,24 @@ impl Alert {
             )),
             _ => None,
         });
-        of_evidence.unwrap_or_else(|| self.kind().remedy().to_owned())
+        of_evidence.unwrap_or_else(|| self.filled(self.kind().remedy()))
+    }
+
+    /// Returns a text with the name and the advisory in the place of the words that stand for them in a command.
+    fn filled(&self, text: &str) -> String {
+        let advisory = self.evidence.iter().find_map(|item| match item {
+            Evidence::Advisory { advisory, .. } | Evidence::AdvisoryOnHold { advisory, .. } => {
+                Some(advisory.as_str())
+            }
+            _ => None,
+        });
+        let mut filled = text.to_owned();
+        for (word, value) in [(" NAME`", self.identity.name()), (" ID`", advisory)] {
+            if let Some(value) = value.filter(|value| is_plain(value)) {
+                filled = filled.replace(word, &format!(" {value}`"));
+            }
+        }
+        filled
     }
 
     fn of_room(&self, limit: RoomLimit) -> String {
@@ -40,6 +57,12 @@ impl Alert {
             ),
         }
     }
+}
+
+/// Returns true if a shell takes a text as it is.
+fn is_plain(text: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
+    !text.starts_with('-') && text.bytes().all(is_plain)
 }
 
 /// Returns what to do about a sync run that failed.
@@ -138,6 +161,14 @@ mod tests {
             let text = remedy(AlertKind::SizeLimit, Evidence::NoRoom { limit });
             assert!(text.contains(named) && !text.contains(other), "{text}");
         }
+        let on_hold = |advisory: &str| Evidence::AdvisoryOnHold {
+            advisory: advisory.into(),
+            digest: Digest::of(b"x"),
+        };
+        let text = remedy(AlertKind::AdvisoryOnHold, on_hold("GHSA-1-2"));
+        assert!(text.contains("`vidimus advisories GHSA-1-2`"), "{text}");
+        let text = remedy(AlertKind::AdvisoryOnHold, on_hold("$(reboot)"));
+        assert!(text.contains("`vidimus advisories ID`"), "{text}");
         let text = remedy(AlertKind::Frozen, Evidence::Condition { kind: AlertKind::Frozen });
         assert_eq!(text, AlertKind::Frozen.remedy());
     }

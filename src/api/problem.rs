@@ -106,7 +106,9 @@ impl Problem {
         match self {
             Self::NotDecided(why) => match why {
                 NotDecided::NotAnId => StatusCode::BAD_REQUEST,
-                NotDecided::NothingOnHold { .. } => StatusCode::NOT_FOUND,
+                NotDecided::NothingOnHold { .. } | NotDecided::NoUpstream { .. } => {
+                    StatusCode::NOT_FOUND
+                }
                 NotDecided::MovedOn { .. } | NotDecided::Decided(_) => StatusCode::CONFLICT,
             },
             Self::NotAcknowledged(why) => match why {

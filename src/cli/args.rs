@@ -67,7 +67,8 @@ pub(super) enum Command {
         /// Read and compare, write nothing
         #[arg(long)]
         dry_run: bool,
-        /// List every change of the change set on hold, with the commands that decide about it; synchronise nothing
+        /// List every change of the change set on hold, with the commands that decide about it, and earlier decisions;
+        /// synchronise nothing
         #[arg(long, value_name = "UPSTREAM[@ID]", group = "hold", conflicts_with_all = ["full", "dry_run", "seen"])]
         show: Option<String>,
         /// Accept exactly the changes on hold that were shown, and synchronise nothing

@@ -38,8 +38,8 @@ async fn uncovering(settings: Settings, decision: &Decision, now: Timestamp) -> 
     let selector = set.rules().first()?.selector();
     let selector = EscapedWhole(&selector);
     let target = try_blocking(move || Target::open(&settings)).await.ok()?.ok()?;
-    let listed = names(&target).await.ok().filter(|names| !names.is_empty())?;
-    let known = listed.iter().filter_map(|name| Name::parse(name).ok());
+    let listed = names(&target).await.ok().filter(|names| !names.names.is_empty())?;
+    let known = listed.names.iter().filter_map(|name| Name::parse(name).ok());
     let covered = known.filter(|name| set.rules_for(name).all().next().is_some());
     let mut covered: Vec<Name> = covered.take(MOST_NAMES + 1).collect();
     let selects_all = decision.versions == VersionPattern::Any && decision.upstream.is_none();

@@ -78,10 +78,14 @@ pub(super) enum CliError {
     #[error("there is no webhook `{0}`; `vidimus status` lists them")]
     UnknownWebhook(String),
     #[error(
-        "no upstream lists `{0}`; `vidimus list --all TEXT` lists the names with a text in them, and `vidimus status` says \
-         if content of an upstream was left out"
+        "no upstream lists `{0}`; `vidimus list --all TEXT` lists the names with a text in them"
     )]
     Unknown(String),
+    #[error(
+        "`{text}` is not stored, and upstreams may list more than is: {why}; `vidimus status` has the reasons, and `vidimus \
+         list --all TEXT` the names with a text in them{advice}"
+    )]
+    NotStored { text: String, why: String, advice: String },
     #[error("no upstream lists `{text}`; {advice}")]
     NotListed { text: String, advice: String },
     #[error(
@@ -155,6 +159,7 @@ impl CliError {
             Self::Findings(_)
             | Self::Unknown(_)
             | Self::NotListed { .. }
+            | Self::NotStored { .. }
             | Self::UnknownFile(_)
             | Self::UnknownWebhook(_)
             | Self::Declined(_)

@@ -8,7 +8,8 @@ use super::print::{as_json, counted, out};
 use super::target::Target;
 use crate::config::Settings;
 use crate::curation::{
-    DEFAULT_VIEW, EntryState, Explanation, GateAnswer, PackageReport, VersionExplanation,
+    DEFAULT_VIEW, EntryState, Explanation, GateAnswer, PackageReport, UnappliedChange,
+    UnappliedState, VersionExplanation,
 };
 use crate::daemon::{Screenings, explain_name};
 use crate::model::{Escaped, Name, Timestamp};
@@ -65,6 +66,7 @@ fn print_explanation(explanation: &Explanation, verbose: bool) {
     for block in blocks(&explanation.versions) {
         print_block(&block, verbose);
     }
+    explanation.not_applied.iter().for_each(print_unapplied);
     match &explanation.ownership {
         Some(ownership) if verbose => print_namespace(ownership),
         Some(ownership) => {
@@ -73,6 +75,24 @@ fn print_explanation(explanation: &Explanation, verbose: bool) {
         }
         None => {}
     }
+}
+
+/// Prints what an upstream says of a version, and why that has no effect.
+fn print_unapplied(change: &UnappliedChange) {
+    let UnappliedChange { upstream, version, says, state } = change;
+    let says = says.as_deref().unwrap_or("is otherwise than it is stored");
+    let why = match state {
+        UnappliedState::OnHold => {
+            format!("on hold for a person; `vidimus sync --show {upstream}` lists the change set")
+        }
+        UnappliedState::Discarded { at, by, reason } => {
+            let by = by.as_ref().map(|by| format!(" by {}", one_line(by))).unwrap_or_default();
+            let at = at.map(|at| format!(" at {at}")).unwrap_or_default();
+            let reason = reason.as_ref().map(|why| format!(": {}", one_line(why)));
+            format!("discarded{by}{at}{}", reason.unwrap_or_default())
+        }
+    };
+    out(&format!("  upstream {upstream} says that {} {}: {why}", Escaped(version), Escaped(says)));
 }
 
 /// Groups versions that are judged alike, the greatest first.

@@ -25,7 +25,7 @@ pub(super) async fn history(
     // The page of an earlier one may have events of the namespace only, and that of a version those of no other one.
     if before.is_none() && is_unknown(&found, &parsed) {
         let names = names(&target).await?;
-        let is_listed = names.is_empty() || names.iter().any(|known| known == name);
+        let is_listed = names.names.is_empty() || names.names.iter().any(|known| known == name);
         if !is_listed && is_unknown(&events_of(&target, &parsed, None, None).await?, &parsed) {
             return Err(unknown(text, name, &names));
         }

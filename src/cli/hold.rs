@@ -3,9 +3,9 @@ use super::error::{CliError, Exit};
 use super::print::{as_json, counted, out};
 use super::target::Target;
 use crate::config::Settings;
-use crate::daemon::{HoldReport, change_set_on_hold};
+use crate::daemon::{Decided, HoldReport, change_set_on_hold, decided_before};
 use crate::model::{Digest, Escaped};
-use crate::sync::{DecisionRecord, DecisionRequest, HoldDecision, NotDecided};
+use crate::sync::{DecisionRecord, DecisionRequest, DiscardedChange, HoldDecision, NotDecided};
 
 /// Lists every change of the change set on hold of an upstream.
 pub(super) async fn show(
@@ -18,14 +18,27 @@ pub(super) async fn show(
         Some((upstream, id)) => (upstream, Some(id)),
         None => (set, None),
     };
-    let nothing = || NotDecided::NothingOnHold { upstream: upstream.to_owned() };
-    let report = match Target::open(&settings)? {
-        Target::Store(offline) => change_set_on_hold(&offline.store.snapshot()?, upstream, only)?
-            .ok_or_else(|| CliError::Declined(nothing().to_string()))?,
+    let target = Target::open(&settings)?;
+    let report = match &target {
+        Target::Store(offline) => change_set_on_hold(&offline.store.snapshot()?, upstream, only)?,
         Target::Daemon(operator) => {
             let query: Vec<(&str, &str)> = only.map(|name| ("only", name)).into_iter().collect();
-            declined(operator.get(&["holds", upstream], &query).await)?
+            operator.find(&["holds", upstream], &query).await?
         }
+    };
+    let Some(report) = report else {
+        let before = decided(&target, upstream).await?;
+        if id.is_some() || only.is_some() {
+            let nothing = NotDecided::NothingOnHold { upstream: upstream.to_owned() };
+            return Err(CliError::Declined(nothing.to_string()));
+        }
+        if json {
+            as_json(&before);
+        } else {
+            out(&format!("{}: no change set is on hold", Escaped(upstream)));
+            print_decided(&before);
+        }
+        return Ok(Exit::Done);
     };
     if id.is_some_and(|id| only.is_none() && !report.shown.short(64).starts_with(id)) {
         return Err(CliError::AnotherSet { set: set.to_owned(), id: report.id });
@@ -36,6 +49,20 @@ pub(super) async fn show(
         print(&report);
     }
     Ok(Exit::Done)
+}
+
+/// Returns what was decided about an upstream before.
+async fn decided(target: &Target, upstream: &str) -> Result<Decided, CliError> {
+    match target {
+        Target::Store(offline) => {
+            let defined = offline.upstreams.iter().map(|known| known.id.clone());
+            let found = decided_before(&offline.store.snapshot()?, defined, upstream)?;
+            found.map_err(|why| CliError::Declined(why.to_string()))
+        }
+        Target::Daemon(operator) => {
+            declined(operator.get(&["holds", upstream, "decisions"], &[]).await)
+        }
+    }
 }
 
 /// The decision of a person, as the command line states it.
@@ -84,7 +111,7 @@ pub(super) async fn decide(settings: Settings, choice: Choice<'_>) -> Result<Exi
 
 /// Prints all changes, since the printed commands decide about all of them.
 fn print(report: &HoldReport) {
-    let HoldReport { upstream, id, only, since, exceeded, changes, decisions, .. } = report;
+    let HoldReport { upstream, id, only, since, exceeded, changes, before, .. } = report;
     let rows = counted(changes.len() as u64, "change", "changes");
     let of_name = only.as_ref().map_or(String::new(), |name| format!(" to {}", Escaped(name)));
     out(&format!("{}@{id}  {rows}{of_name} on hold since {since}", Escaped(upstream)));
@@ -100,18 +127,34 @@ fn print(report: &HoldReport) {
         };
         out(&format!("  {}; {stored}", listed.change));
     }
-    for decision in decisions {
-        let DecisionRecord { decision, at, by, reason, actor, rows, .. } = decision;
-        let (by, reason) = (Escaped(by), Escaped(reason));
-        let changes = counted(*rows, "change", "changes");
-        out(&format!(
-            "  decided before: {changes}, {} by {by} ({actor}) at {at}: {reason}",
-            decision.word()
-        ));
-    }
+    print_decided(before);
     out(&report.command(HoldDecision::Release));
     out(&report.command(HoldDecision::Discard));
     if only.is_none() {
         out(&format!("For one server: vidimus sync --show {}@{id} --only NAME", Escaped(upstream)));
+    }
+}
+
+/// Prints each decision that is kept, and each change that is still discarded.
+fn print_decided(before: &Decided) {
+    let Decided { decisions, discarded } = before;
+    for record in decisions {
+        let DecisionRecord { decision, at, by, reason, actor, rows, only, .. } = record;
+        let (by, reason) = (Escaped(by), Escaped(reason));
+        let changes = counted(*rows, "change", "changes");
+        let of_name = only.as_ref().map_or(String::new(), |name| format!(" to {}", Escaped(name)));
+        out(&format!(
+            "  decided before: {changes}{of_name}, {} by {by} ({actor}) at {at}: {reason}",
+            decision.word()
+        ));
+    }
+    for DiscardedChange { name, version, note } in discarded {
+        let (name, version) = (Escaped(name), Escaped(version));
+        out(&match note {
+            Some(note) => {
+                format!("  still discarded: {name}@{version} {}, at {}", note.effect, note.at)
+            }
+            None => format!("  still discarded: {name}@{version}"),
+        });
     }
 }

@@ -24,7 +24,7 @@ pub(super) async fn packages(
         && entries.is_empty()
     {
         let known = names(&target).await?;
-        if !known.iter().any(|known| known == name) {
+        if !known.names.iter().any(|known| known == name) {
             return Err(unknown(name, name, &known));
         }
     }

@@ -26,7 +26,7 @@ pub(super) async fn explain(settings: Settings, text: &str, json: bool) -> Resul
     } else {
         print_report(&report);
         if report.names == 0
-            && let Some(near) = near_pattern(text, &names(&target).await?)
+            && let Some(near) = near_pattern(text, &names(&target).await?.names)
         {
             out(&format!("  did you mean `{near}`?"));
         }

@@ -55,7 +55,12 @@ pub(super) fn error(error: &CliError) {
     if let CliError::Findings(found) = error {
         found.iter().for_each(|finding| err(&drawn(finding)));
     }
-    err(&format!("vidimus: {}", Escaped(&crate::model::reason(error))));
+    let reason = crate::model::reason(error);
+    match error {
+        // What a person does next must not be cut.
+        CliError::Declined(_) => err(&format!("vidimus: {}", EscapedWhole(&reason))),
+        _ => err(&format!("vidimus: {}", Escaped(&reason))),
+    }
     if let CliError::Edit(refused) = error {
         refused.paste().lines().for_each(|line| err(&EscapedWhole(line).to_string()));
     }

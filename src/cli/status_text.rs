@@ -127,6 +127,10 @@ fn upstream(upstream: &UpstreamReport) {
             counted(times.into(), "time", "times")
         ));
     }
+    if let Some(limit) = &upstream.out_of_room {
+        let (rows, found, allowed) = (limit.left_out(), limit.found(), limit.allowed());
+        out(&format!("  left out       {rows}: {found}; allowed: {allowed}"));
+    }
     if let Some(on_hold) = &upstream.on_hold {
         out(&format!(
             "  on hold        {} as {}@{}",

@@ -21,6 +21,36 @@ pub struct Explanation {
     /// The verification record of the namespace; absent if ownership is not checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ownership: Option<NamespaceReport>,
+    /// The changes that upstreams sent and that were not applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_applied: Vec<UnappliedChange>,
+}
+
+/// A change that an upstream sent and that was not applied: it waits for a person, or a person discarded it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnappliedChange {
+    pub upstream: String,
+    pub version: String,
+    /// The words of the upstream about the version, as far as they are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub says: Option<String>,
+    pub state: UnappliedState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum UnappliedState {
+    OnHold,
+    Discarded {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
+        /// The person, while the decision is kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
 }
 
 /// The verification record of a namespace, and the limits of that evidence.

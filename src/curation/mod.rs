@@ -58,7 +58,8 @@ pub use dossier::{ContentHead, Dossier, DossierRow, QuarantinedFacts, ViewRecord
 pub use evaluation::{EntryEvaluation, Evaluation, evaluate};
 pub use evidence::Evidence;
 pub use explanation::{
-    Explanation, GateAnswer, NamespaceReport, UpstreamStatus, VersionExplanation,
+    Explanation, GateAnswer, NamespaceReport, UnappliedChange, UnappliedState, UpstreamStatus,
+    VersionExplanation,
 };
 pub use facts::{ContentFacts, InputFacts, InputPlace, PackageFacts, RemoteFacts};
 pub use follow::reference_in;

@@ -80,7 +80,7 @@ pub use policy::{
 };
 pub use publish::Published;
 pub use query::{
-    AdvisoriesReport, AdvisoryReport, Cause, Concerned, Dates, Drift, EarlierDecision,
+    AdvisoriesReport, AdvisoryReport, Cause, Concerned, Dates, Decided, Drift, EarlierDecision,
     EntryPackages, FeedAdvisoryReport, FeedReport, HiddenBy, History, HoldReport, KeptVersion,
     Listed, NoSheet, NotRecorded, OtherVersion, OwnReport, PackageCounts, PatternRelation,
     PatternReport, PatternRule, Plan, PlanAnswer, PlanError, PlannedEffect, PlannedEntry,
@@ -88,9 +88,9 @@ pub use query::{
     Restriction, ReviewQueue, ReviewSheet, RuleEffect, ServedEntry, ServedThen, SheetAlert,
     ShowRequest, Shown, ShownVersion, Span, StatusReport, UpstreamReport, VersionDifference,
     WeakenedBy, WeakenedRule, WebhookReport, advisories, advisory, change_set_on_hold,
-    changes_since, explain_name, explain_pattern, history_of, is_anything_known, known_names, list,
-    packages, quarantine, review_queue, review_sheet, rule_effects, served_at, show_entry, status,
-    version_difference,
+    changes_since, decided_before, explain_name, explain_pattern, history_of, is_anything_known,
+    known_names, list, packages, quarantine, review_queue, review_sheet, rule_effects, served_at,
+    show_entry, status, version_difference,
 };
 pub use run::run;
 pub(crate) use runtime::try_blocking;

@@ -251,6 +251,12 @@ impl Services {
         self.mirror.sync(full, dry_run).await
     }
 
+    /// Returns the ids of the upstreams that are defined.
+    #[must_use]
+    pub fn upstream_ids(&self) -> Vec<String> {
+        self.mirror.definitions().into_iter().map(|known| known.id).collect()
+    }
+
     /// Applies a decision about a change set on hold.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ const MAX_EARLIER: usize = 16;
 /// Items that all remembered states together may differ in: enough for one step that replaces a thousand items.
 const MAX_DIFFERING: usize = 2_002;
 /// A message names at most so many items, and counts the others.
-const MAX_NAMED: usize = 10;
+const MAX_NAMED: usize = 3;
 
 /// One of the items that a person is shown and decides about.
 pub trait Item: Ord + Clone {

@@ -36,7 +36,7 @@ fn only_the_digest_of_the_current_evidence_acknowledges() {
     update_alerts(&store, vec![drift(&["b", "c"])], 2);
     let late = acknowledge(&store, &key, before).expect_err("the alert changed");
     let message = late.to_string();
-    assert!(message.contains("1 added: c; 1 removed: a; list it again"), "{message}");
+    assert!(message.contains("list it again with `vidimus alerts`, since `--seen` is not the digest of what the alert shows now; since then 1 added: c; 1 removed: a"), "{message}");
     assert!(stored(&store).is_open(), "nothing was written");
     let never = acknowledge(&store, &key, Digest::of(b"x")).expect_err("an unknown digest");
     assert!(never.to_string().contains("it matches no remembered state"), "{never}");

@@ -45,7 +45,9 @@ pub enum StoreError {
          data folder has twice the room of the reserve: 128 MiB, less on a small disk"
     )]
     NoReserve,
-    #[error("new content of the upstream is left out: {}; allowed: {}", .0.found(), .0.allowed())]
+    #[error(
+        "new content of the upstream is left out, {}: {}; allowed: {}", .0.left_out(), .0.found(), .0.allowed()
+    )]
     NoRoom(OutOfRoom),
     #[error("the feed has no room, and keeps what it has: {found}; allowed: {allowed}")]
     NoFeedRoom { found: String, allowed: String },

@@ -19,7 +19,7 @@
 //! | `seen` | upstream, batch | the rows that a full sync saw so far, 8 bytes each | yes |
 //! | `absences` | upstream, name, version | the number of consecutive full syncs that missed an entry | no |
 //! | `on_hold` | upstream, name, version | rows and absences of the change set on hold | by a full sync |
-//! | `discarded` | upstream, name, version | the digest of the change that a person discarded | no |
+//! | `discarded` | upstream, name, version | the digest of the change that a person discarded, and its time and effect as JSON | no |
 //! | `hold_history` | upstream | earlier states of the change set, and decisions about them, as JSON | no |
 //! | *ledger* | | | |
 //! | `ledger` | view, name, version | the record of a served entry, and since when | no |

@@ -86,7 +86,7 @@ tables! {
     SEEN seen: Numbered;
     ABSENCES absences: Row;
     ON_HOLD on_hold: Row;
-    /// The digest of the change that a person discarded.
+    /// The digest of the change that a person discarded, and a note for people.
     DISCARDED discarded: Row;
     HOLD_HISTORY hold_history: Word;
     /// The changes of recent runs, by upstream.

@@ -81,15 +81,39 @@ impl Item for ChangeOnHold {
 
 impl fmt::Display for ChangeOnHold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{} ", Escaped(&self.name), Escaped(&self.version))?;
-        match &self.effect {
-            Effect::Entry { content, status } => {
+        write!(f, "{}@{} {}", Escaped(&self.name), Escaped(&self.version), self.effect)
+    }
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Entry { content, status } => {
                 write!(f, "is {status} with the content {content}")
             }
-            Effect::Deleted => f.write_str("is deleted"),
-            Effect::Unreadable => f.write_str("is not a valid entry"),
-            Effect::Unchanged => f.write_str("is as it is stored"),
-            Effect::Missing => f.write_str("is missing"),
+            Self::Deleted => f.write_str("is deleted"),
+            Self::Unreadable => f.write_str("is not a valid entry"),
+            Self::Unchanged => f.write_str("is as it is stored"),
+            Self::Missing => f.write_str("is missing"),
+        }
+    }
+}
+
+/// A change in a message, where the beginning of a digest is enough.
+struct Brief(ChangeOnHold);
+
+impl fmt::Display for Brief {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ChangeOnHold { name, version, effect, .. } = &self.0;
+        match effect {
+            Effect::Entry { content, status } => write!(
+                f,
+                "{}@{} is {status} ({})",
+                Escaped(name),
+                Escaped(version),
+                content.short(SHORT)
+            ),
+            _ => self.0.fmt(f),
         }
     }
 }
@@ -159,6 +183,24 @@ pub struct DecisionRecord {
     pub rows: u64,
 }
 
+/// A change that a person discarded, while upstream sends nothing else for the version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiscardedChange {
+    pub name: String,
+    pub version: String,
+    /// `None` if an earlier release discarded it.
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<DiscardNote>,
+}
+
+/// The content of a change that was discarded, and the time, which is that of the decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiscardNote {
+    pub at: Timestamp,
+    #[serde(flatten)]
+    pub effect: Effect,
+}
+
 /// Decisions about one upstream that are kept, the newest last.
 const MAX_DECISIONS: usize = 100;
 
@@ -175,6 +217,15 @@ impl HoldHistory {
         self.decisions.push(decision);
         let forgotten = self.decisions.len().saturating_sub(MAX_DECISIONS);
         self.decisions.drain(..forgotten);
+    }
+
+    /// Returns the decision by which a person discarded changes at a time, if it is kept.
+    #[must_use]
+    pub fn discarded_at(&self, at: Timestamp) -> Option<&DecisionRecord> {
+        let is_meant = |decided: &&DecisionRecord| {
+            decided.decision == HoldDecision::Discard && decided.at == at
+        };
+        self.decisions.iter().rfind(is_meant)
     }
 
     /// Returns true if no person discarded anything since then.
@@ -239,6 +290,10 @@ pub enum NotDecided {
     NothingOnHold {
         upstream: String,
     },
+    NoUpstream {
+        upstream: String,
+        known: Vec<String>,
+    },
     /// The set has other changes than those that were shown.
     MovedOn {
         upstream: String,
@@ -259,18 +314,31 @@ impl fmt::Display for NotDecided {
             ),
             Self::NothingOnHold { upstream } => write!(
                 f,
-                "no change set of the upstream `{}` is on hold; `vidimus status` lists the sets on hold",
+                "no change set of the upstream `{0}` is on hold; `vidimus sync --show {0}` lists the decisions of before",
                 Escaped(upstream)
             ),
+            Self::NoUpstream { upstream, known } => write!(
+                f,
+                "there is no upstream `{}`; there are: {}",
+                Escaped(upstream),
+                known.join(", ")
+            ),
             Self::MovedOn { upstream, difference } => {
-                f.write_str(
-                    "nothing was changed: `--seen` is not the digest of what is on hold now; ",
+                write!(
+                    f,
+                    "nothing was changed: list the set again with `vidimus sync --show {}`, since `--seen` is not the \
+                     digest of what is on hold now; ",
+                    Escaped(upstream)
                 )?;
                 match difference {
-                    None => f.write_str("it matches no remembered state")?,
-                    Some(difference) => difference.fmt(f)?,
+                    None => f.write_str("it matches no remembered state"),
+                    Some(Difference { added, removed }) => {
+                        let brief =
+                            |changes: &[ChangeOnHold]| changes.iter().cloned().map(Brief).collect();
+                        let (added, removed) = (brief(added), brief(removed));
+                        write!(f, "since then {}", Difference { added, removed })
+                    }
                 }
-                write!(f, "; list the set again with `vidimus sync --show {}`", Escaped(upstream))
             }
             Self::Decided(record) => write!(
                 f,

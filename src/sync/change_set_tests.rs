@@ -71,6 +71,23 @@ fn digest_of_the_same_beginning_or_of_another_upstream_decides_nothing() {
     assert!(history.covered("up", &now, &request).is_err(), "the id is of another set");
 }
 
+/// The list of a hundred changes cut the command off that says how to go on.
+#[test]
+fn refusal_of_an_old_digest_begins_with_the_command_and_names_three_changes() {
+    let before = [change("a.b/c", "x")];
+    let now: Vec<_> = (10..40).map(|name| change(&format!("a.b/c{name}"), "x")).collect();
+    let seen = shown("up", &before);
+    let earlier = remember(&[], seen, &before, &now);
+    let history = HoldHistory { earlier, ..HoldHistory::default() };
+    let refused = history.covered("up", &now, &request(seen, None)).expect_err("moved");
+    let text = refused.to_string();
+    assert!(text.find("`vidimus sync --show up`").is_some_and(|at| at < 60), "{text}");
+    let digest = Digest::of(b"x").short(12);
+    let first = format!("30 added: a.b/c10@1 is deleted ({digest}), a.b/c11@1");
+    assert!(text.contains(&first) && text.contains("and 27 more; 1 removed: a.b/c@1"), "{text}");
+    assert!(text.len() < 500, "{text}");
+}
+
 #[test]
 fn second_decision_about_the_same_changes_names_the_first() {
     let seen = shown("up", &[change("a.b/c", "x")]);

@@ -25,6 +25,7 @@ mod page_end;
 mod pagination;
 mod recent;
 mod refused;
+mod report;
 mod rewrite;
 mod room;
 mod run;
@@ -35,8 +36,8 @@ pub use absence::{Absence, Miss};
 pub use backdated::{Backdated, BackdatedRun};
 pub use change::{Change, Kind, NameSize, OVER_LIMIT, Row, Tally, change};
 pub use change_set::{
-    ChangeOnHold, ChangeSet, DecisionRecord, DecisionRequest, Effect, HoldDecision, HoldHistory,
-    NotDecided, short_id, shown,
+    ChangeOnHold, ChangeSet, DecisionRecord, DecisionRequest, DiscardNote, DiscardedChange, Effect,
+    HoldDecision, HoldHistory, NotDecided, short_id, shown,
 };
 pub use clocks::{AcceptedClock, Agreement, ClockRecord, Clocks, MAX_SKEW, Reading, exceeds};
 pub use epoch::{Epoch, EpochState};
@@ -47,10 +48,9 @@ pub use page_end::{MemberPlace, SignOfMore};
 pub use pagination::{MAX_ROWS, Pagination, PaginationError};
 pub use recent::{ChangeKind, NamesBefore, RecentChanges, RunChanges};
 pub use refused::Refused;
+pub use report::{NotApplied, RunReport};
 pub use rewrite::{Arrival, FirstAcceptance, Placement, Rewrite, deleted, place, rewrite};
 pub use room::{DiskLimits, MAX_QUARANTINED, MAX_UPSTREAM_SIZE, OutOfRoom};
-pub use run::{
-    Failure, LONGEST_FIRST_SYNC, NotApplied, RunReport, SyncKind, SyncRun, UpstreamState,
-};
+pub use run::{Failure, LONGEST_FIRST_SYNC, SyncKind, SyncRun, UpstreamState};
 pub use safety_limits::{Names, PartyOf, RunFacts, SafetyLimits, judge};
 pub use source::{FetchFailure, FetchedPage, PageRequest, PageSource, PagingHeaders};

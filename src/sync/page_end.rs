@@ -339,7 +339,7 @@ mod tests {
         assert_eq!(sign(metadata, false).is_some(), refused, "{metadata}");
     }
 
-    /// Who operates the registry has to know what it said, and how far it was read.
+    /// The operator of the registry has to know what it said, and how far it was read.
     #[rstest::rstest]
     #[case(r#"{"total":"600"}"#, "`total` in its `metadata` is 600")]
     #[case(r#"{"total":1e9}"#, "`total` in its `metadata` may lead to more")]

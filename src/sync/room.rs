@@ -41,12 +41,15 @@ pub struct OutOfRoom {
     /// The rows that the last run beyond it left out.
     #[serde(default)]
     pub rows: u64,
+    /// The bytes that the smallest of them takes at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needed: Option<u64>,
 }
 
 impl OutOfRoom {
     #[must_use]
     pub const fn new(limit: RoomLimit, found: u64, allowed: u64) -> Self {
-        Self { limit, since: Timestamp::MIN, found, allowed, rows: 0 }
+        Self { limit, since: Timestamp::MIN, found, allowed, rows: 0, needed: None }
     }
 
     /// Returns true if the limit was changed, or a sixteenth of it became free, since it left content out.
@@ -65,15 +68,39 @@ impl OutOfRoom {
             || room(found, allowed) > before.saturating_add(self.allowed / 16)
     }
 
-    /// Returns the bytes that were found, in words.
+    /// Returns it with the bytes that are stored now: those of the upstream, and those of all.
+    #[must_use]
+    pub fn with_stored(self, of_upstream: u64, of_all: u64) -> Self {
+        let found = match self.limit {
+            RoomLimit::Upstream => of_upstream,
+            RoomLimit::All => of_all,
+            RoomLimit::Disk | RoomLimit::Quarantine => self.found,
+        };
+        Self { found, ..self }
+    }
+
+    /// Returns the bytes that were found, and those that a row would need, in words.
     #[must_use]
     pub fn found(&self) -> String {
         let bytes = Bytes(self.found);
-        match self.limit {
+        let found = match self.limit {
             RoomLimit::Upstream => format!("{bytes} of content are stored"),
             RoomLimit::All => format!("{bytes} of content of all upstreams are stored"),
             RoomLimit::Disk => format!("{bytes} of the disk are free"),
             RoomLimit::Quarantine => format!("{} rows are in quarantine", self.found),
+        };
+        let needed = self.needed.map(|needed| {
+            format!(", and the smallest row that was left out needs up to {}", Bytes(needed))
+        });
+        found + &needed.unwrap_or_default()
+    }
+
+    /// Returns the number of rows that the last run beyond the limit left out, in words.
+    #[must_use]
+    pub fn left_out(&self) -> String {
+        match self.rows {
+            1 => "1 row".to_owned(),
+            rows => format!("{rows} rows"),
         }
     }
 
@@ -139,5 +166,18 @@ mod tests {
             let reached = OutOfRoom::new(limit, found, allowed);
             assert_eq!(format!("{}; {}", reached.found(), reached.allowed()), words);
         }
+    }
+
+    /// Less is stored than allowed, and still a row was left out: the figures have to say why.
+    #[test]
+    fn figures_are_those_after_the_run_with_what_the_next_row_needs() {
+        let before = OutOfRoom::new(RoomLimit::Upstream, 0, 1024);
+        let reached = OutOfRoom { needed: Some(400), rows: 1, ..before }.with_stored(912, 5_000);
+        let words = "912 bytes of content are stored, and the smallest row that was left out needs up to 400 bytes";
+        assert_eq!((reached.found().as_str(), reached.left_out().as_str()), (words, "1 row"));
+        let all = OutOfRoom::new(RoomLimit::All, 0, 1024).with_stored(912, 5_000);
+        assert_eq!(all.found, 5_000);
+        let disk = OutOfRoom::new(RoomLimit::Disk, 7, 1024).with_stored(912, 5_000);
+        assert_eq!(disk.found, 7);
     }
 }

@@ -469,7 +469,7 @@ mod tests {
         );
     }
 
-    /// A name counts once: the deletion of its next version needs no further room, and waits for nobody.
+    /// A name counts once: the deletion of its next version needs no further room.
     #[test]
     fn another_version_of_a_deleted_name_does_not_wait() {
         let mut recent = RecentChanges::default();

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::params::{Asked, read_decision};
 use super::state::{Operator, blocking};
 use crate::api::problem::Problem;
-use crate::daemon::{HoldReport, Services, change_set_on_hold};
+use crate::daemon::{Decided, HoldReport, Services, change_set_on_hold, decided_before};
 use crate::model::Actor;
 use crate::sync::{DecisionRequest, HoldDecision, NotDecided};
 
@@ -29,6 +29,24 @@ pub(super) async fn hold(
     };
     let Json(found) = blocking(state, read).await?;
     found.map(Json).ok_or(Problem::NotDecided(NotDecided::NothingOnHold { upstream }))
+}
+
+/// No parameters.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoParameters {}
+
+/// Lists the decisions about an upstream, and what is still discarded.
+pub(super) async fn decided(
+    State(state): Operator,
+    Path(upstream): Path<String>,
+    Asked(NoParameters {}): Asked<NoParameters>,
+) -> Result<Json<Decided>, Problem> {
+    let read = move |services: &Arc<Services>| {
+        decided_before(&services.store.snapshot()?, services.upstream_ids(), &upstream)
+    };
+    let Json(found) = blocking(state, read).await?;
+    found.map(Json).map_err(Problem::NotDecided)
 }
 
 /// The parameters of a decision about a change set on hold.

@@ -13,7 +13,7 @@ use super::entries::{
     ready, rules, status, verified, verify_namespace,
 };
 use super::history::{changes, history, served};
-use super::holds::{decide, hold};
+use super::holds::{decide, decided, hold};
 use super::mirror::{back_up, sync};
 use super::params::refuse_stray_parameters;
 use super::plan::{pattern, plan};
@@ -61,7 +61,8 @@ pub fn operations(services: Arc<Services>, token: Arc<TokenFile>) -> Router {
         .route("/dead-letters", get(dead_letters))
         .route("/advisories", get(sources))
         .route("/advisories/{id}", get(one))
-        .route("/holds/{upstream}", get(hold));
+        .route("/holds/{upstream}", get(hold))
+        .route("/holds/{upstream}/decisions", get(decided));
     let reviewer = Router::new()
         .route("/ops/alerts/{id}/ack", post(acknowledge))
         .route("/ops/alerts/{id}/unack", post(unacknowledge));

@@ -3,6 +3,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use super::definitions::Refusals;
+use super::limit::limit_now;
 use crate::alert::{AlertIdentity, AlertKind, Evidence, Figure, Report, ReportedAlert};
 use crate::config::{Origin, Upstream};
 use crate::curation::{
@@ -53,6 +54,7 @@ pub(super) fn of_upstream(
 ) -> Result<Report, StoreError> {
     let id = &upstream.id;
     let state = snapshot.upstream(id)?;
+    let state = UpstreamState { out_of_room: limit_now(snapshot, &state)?, ..state };
     let mut unknown_alerts = BTreeSet::new();
     let mut seen = of_state(&state, upstream, now);
     if matches!(upstream.origin, Origin::Files(_)) {

@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::committer::{Committer, PendingBatch, Target};
+use super::limit::limit_now;
 use super::options::{Fetched, Observer, RunOptions, SyncFailure};
 use super::quarantine_room::{FullQuarantine, QuarantineRoom};
 use super::repeated::{Deletions, supersede_pending};
@@ -364,13 +365,17 @@ impl<O: Observer> Ingest<O> {
             now,
         })?;
         self.observer.touched(touched);
+        let snapshot = self.store.snapshot()?;
+        let state = snapshot.upstream(upstream)?;
+        let now_out = limit_now(&snapshot, &state)?;
         if left_out {
+            let limit = limit.and(now_out);
             return Err(limit.map_or(StoreError::NoReserve, StoreError::NoRoom).into());
         }
         report.full_sync_at = state.epoch.second_at();
         report.tally = applied;
         report.on_hold = hold.exceeded.iter().map(ToString::to_string).collect();
-        report.not_applied = NotApplied::of(&self.store.snapshot()?.upstream(upstream)?, discarded);
+        report.not_applied = NotApplied::of(&state, discarded, now_out);
         Ok(report)
     }
 }

@@ -1,9 +1,12 @@
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Digest, Timestamp};
 use crate::store::{Snapshot, StoreError};
 use crate::sync::{
-    ChangeOnHold, ChangeSet, DecisionRecord, ExceededLimit, HoldDecision, short_id, shown,
+    ChangeOnHold, ChangeSet, DecisionRecord, DiscardedChange, ExceededLimit, HoldDecision,
+    NotDecided, short_id, shown,
 };
 
 /// The change set of an upstream that is on hold, with all its changes.
@@ -21,8 +24,19 @@ pub struct HoldReport {
     pub since: Timestamp,
     pub exceeded: Vec<ExceededLimit>,
     pub changes: Vec<ListedChange>,
-    /// Earlier decisions about change sets of the upstream, the newest last.
+    #[serde(flatten)]
+    pub before: Decided,
+}
+
+/// The earlier decisions about change sets of an upstream, and what is still discarded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Decided {
+    /// The newest last.
     pub decisions: Vec<DecisionRecord>,
+    /// The changes that upstream sends and that a person discarded.
+    #[serde(default)]
+    pub discarded: Vec<DiscardedChange>,
 }
 
 /// A change on hold, beside the stored entry.
@@ -80,8 +94,32 @@ pub fn change_set_on_hold(
         since,
         exceeded,
         changes: changes?,
-        decisions: snapshot.hold_history(upstream)?.decisions,
+        before: Decided::read(snapshot, upstream, only)?,
     }))
+}
+
+impl Decided {
+    fn read(snapshot: &Snapshot, upstream: &str, only: Option<&str>) -> Result<Self, StoreError> {
+        let decisions = snapshot.hold_history(upstream)?.decisions;
+        Ok(Self { decisions, discarded: snapshot.discarded(upstream, only)? })
+    }
+}
+
+/// Returns what was decided about an upstream; the reason if it is neither among the defined ones nor in the store.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn decided_before(
+    snapshot: &Snapshot,
+    defined: impl IntoIterator<Item = String>,
+    upstream: &str,
+) -> Result<Result<Decided, NotDecided>, StoreError> {
+    let known: BTreeSet<String> = snapshot.upstreams()?.into_iter().chain(defined).collect();
+    if !known.contains(upstream) {
+        let (upstream, known) = (upstream.to_owned(), known.into_iter().collect());
+        return Ok(Err(NotDecided::NoUpstream { upstream, known }));
+    }
+    Decided::read(snapshot, upstream, None).map(Ok)
 }
 
 fn listed(

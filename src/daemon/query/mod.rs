@@ -35,7 +35,7 @@ pub use explain::explain_name;
 pub use history::{
     History, NotRecorded, ServedEntry, ServedThen, Span, changes_since, history_of, served_at,
 };
-pub use hold::{HoldReport, change_set_on_hold};
+pub use hold::{Decided, HoldReport, change_set_on_hold, decided_before};
 pub use inventory::{QuarantineReport, is_anything_known, known_names, quarantine};
 pub use list::{Listed, list};
 pub use packages::{EntryPackages, PackageCounts, packages};

@@ -7,13 +7,13 @@ use super::packages::PackageCounts;
 use super::store::StoreReport;
 use crate::alert::AlertReport;
 use crate::config::Upstream;
-use crate::daemon::mirror::Activity;
+use crate::daemon::mirror::{Activity, limit_now};
 use crate::daemon::policy::CurrentPolicy;
 use crate::daemon::runtime::{Clock, ClockReport};
 use crate::model::Timestamp;
 use crate::overlay::OverlaySet;
 use crate::store::{RecipientStatus, Snapshot, StoreError};
-use crate::sync::{ChangeSet, Failure, Refused, short_id};
+use crate::sync::{ChangeSet, Failure, OutOfRoom, Refused, short_id};
 
 /// The content of `/status` and `vidimus status`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -107,6 +107,9 @@ pub struct UpstreamReport {
     pub refused: Option<Refused>,
     /// The change set that a safety limit put on hold.
     pub on_hold: Option<OnHold>,
+    /// The limit that keeps content out, with the rows that the last run beyond it left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_of_room: Option<OutOfRoom>,
     /// The sync run under way in this process, never in an earlier one.
     pub activity: Option<Activity>,
     /// The cursor at which an interrupted sync run resumes.
@@ -203,6 +206,7 @@ fn upstream_report(snapshot: &Snapshot, upstream: &Upstream) -> Result<UpstreamR
         quarantined,
         bytes: state.bytes.unwrap_or_default(),
         max_bytes: upstream.max_size,
+        out_of_room: limit_now(snapshot, &state)?,
         last_attempt: state.last_attempt,
         last_success: state.last_success,
         last_full_sync: state.last_full_sync,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use redb::{ReadableTable, WriteTransaction};
 
 use super::on_hold::{
-    changes, history_of, meets_discarded, missing_digest, put_history, record_hold,
+    changes, history_of, is_of, meets_discarded, missing_digest, put_history, record_hold,
 };
 use super::recent::add_changes;
 use super::staged::{change_digest, clear, clear_seen, seen};
@@ -189,7 +189,7 @@ impl Store {
         discarded.retain_in(
             (upstream, "", "")..(end.as_str(), "", ""),
             |(_, name, version), before| {
-                let is_absence = before == missing_digest(name, version).as_bytes();
+                let is_absence = is_of(before, missing_digest(name, version));
                 !(is_absence && seen.contains(&codec::seen_key(name, version)))
             },
         )?;
@@ -200,7 +200,7 @@ impl Store {
                 // An absence is nothing that arrives: another discarded change of the entry stays discarded.
                 let before = discarded.get(key.value())?;
                 let digest = missing_digest(name, version);
-                if before.is_some_and(|before| before.value() == digest.as_bytes()) {
+                if before.is_some_and(|before| is_of(before.value(), digest)) {
                     moved.has_discarded = true;
                 } else {
                     absent.push((name.to_owned(), version.to_owned()));

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use redb::{ReadableTable, WriteTransaction};
 
-use super::room::Room;
+use super::room::{LeftOut, Room};
 use super::staged::clear_run;
 use super::state::decided;
 use crate::model::{Head, Name, Timestamp};
@@ -117,17 +117,19 @@ impl Store {
         if let Some(run) = &mut state.run {
             let is_same = |before: &&SyncRun| before.begun == run.begun;
             was_left_out = stored.run.as_ref().filter(is_same).is_some_and(|run| run.left_out);
-            run.left_out |= left_out > 0 || was_left_out;
+            run.left_out |= left_out.rows > 0 || was_left_out;
         }
-        let limit = if left_out > 0 { room.left_out(stored.out_of_room, batch.now) } else { None };
-        let before = stored.out_of_room.map_or(0, |limit| limit.rows);
-        let rows = match batch.state {
-            Some(_) if was_left_out => before + left_out,
-            Some(_) => left_out,
+        let LeftOut { rows: count, needed } = left_out;
+        let limit = if count > 0 { room.left_out(stored.out_of_room, batch.now) } else { None };
+        let before = stored.out_of_room.filter(|_| was_left_out || batch.state.is_none());
+        let rows = match (batch.state, before) {
+            (_, None) => count,
+            (Some(_), Some(before)) => before.rows + count,
             // Single names are no run.
-            None => before.max(left_out),
+            (None, Some(before)) => before.rows.max(count),
         };
-        let limit = limit.map(|limit| OutOfRoom { rows, ..limit });
+        let needed = before.and_then(|before| before.needed).into_iter().chain(needed).min();
+        let limit = limit.map(|limit| OutOfRoom { rows, needed, ..limit });
         state.out_of_room = limit.or(stored.out_of_room).or(state.out_of_room);
         put_state(transaction, batch.upstream, &state, &growth)?;
         Ok(limit)
@@ -160,14 +162,14 @@ impl Store {
         batch: &Batch<'_>,
         room: Room,
         growth: &Growth,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<LeftOut, StoreError> {
         let live = Live::open(self, transaction, batch.upstream, batch.now, growth)?;
         let mut live = live.owing_facts();
-        let mut left_out = 0;
+        let mut left_out = LeftOut::default();
         for row in batch.rows {
             match room.admit(row, growth, || live.head_of(row))? {
                 Some(row) => live.put(&row)?,
-                None => left_out += 1,
+                None => left_out.add(row),
             }
         }
         if !batch.rows.is_empty() {
@@ -183,11 +185,11 @@ impl Store {
         batch: &Batch<'_>,
         room: Room,
         growth: &Growth,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<LeftOut, StoreError> {
         let mut live = Live::open(self, transaction, batch.upstream, batch.now, growth)?;
         let (on_hold, discarded) =
             (transaction.open_table(ON_HOLD)?, transaction.open_table(DISCARDED)?);
-        let (mut taken, mut left_out) = (BTreeSet::new(), 0);
+        let (mut taken, mut left_out) = (BTreeSet::new(), LeftOut::default());
         for row in batch.rows {
             let (name, version) = row.key();
             let key = (batch.upstream, name.as_str(), version.as_str());
@@ -201,7 +203,7 @@ impl Store {
                     live.put(&row)?;
                     taken.extend(Name::parse(&name));
                 }
-                None => left_out += 1,
+                None => left_out.add(row),
             }
         }
         mark_names(transaction, &taken)?;
@@ -214,11 +216,11 @@ impl Store {
         batch: &Batch<'_>,
         room: Room,
         growth: &Growth,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<LeftOut, StoreError> {
         let mut staged = Counted::open(transaction, STAGED, growth)?;
         let heads = transaction.open_table(HEADS)?;
         let mut packer = self.packer();
-        let mut left_out = 0;
+        let mut left_out = LeftOut::default();
         for row in batch.rows {
             let (name, version) = row.key();
             let key = (batch.upstream, name.as_str(), version.as_str());
@@ -232,7 +234,7 @@ impl Store {
             let admitted = room.admit(row, growth, stored)?;
             match admitted {
                 Some(row) => staged.insert(key, &packer.staged(&row)?)?,
-                None => left_out += 1,
+                None => left_out.add(row),
             }
         }
         Ok(left_out)

@@ -12,13 +12,13 @@ use crate::store::codec::{self, StagedParts};
 use crate::store::dirty::mark_names;
 use crate::store::entries::Live;
 use crate::store::history::{NewEvents, append};
-use crate::store::rows::after;
+use crate::store::rows::{after, all_of};
 use crate::store::tables::{Bytes, DISCARDED, HOLD_HISTORY, ON_HOLD, Row, Word};
 use crate::store::usage::{Counted, Growth, put_state, state_of};
 use crate::store::{Snapshot, Store, StoreError};
 use crate::sync::{
-    ChangeOnHold, ChangeSet, DecisionRecord, DecisionRequest, Effect, HoldDecision, HoldHistory,
-    NotDecided, SafetyLimit, SafetyLimits, shown,
+    ChangeOnHold, ChangeSet, DecisionRecord, DecisionRequest, DiscardNote, DiscardedChange, Effect,
+    HoldDecision, HoldHistory, NotDecided, SafetyLimit, SafetyLimits, shown,
 };
 
 impl Store {
@@ -51,7 +51,9 @@ impl Store {
                     now,
                     &growth,
                 )?,
-                HoldDecision::Discard => discard_changes(transaction, upstream, &covered, &growth)?,
+                HoldDecision::Discard => {
+                    discard_changes(transaction, upstream, &covered, now, &growth)?;
+                }
             }
             // Those of a discarded change too: other upstreams may have them, and they wait no longer.
             let touched: BTreeSet<Name> =
@@ -138,6 +140,7 @@ fn discard_changes(
     transaction: &WriteTransaction,
     upstream: &str,
     covered: &[&ChangeOnHold],
+    now: Timestamp,
     growth: &Growth,
 ) -> Result<(), StoreError> {
     let mut table = Counted::open(transaction, ON_HOLD, growth)?;
@@ -145,7 +148,8 @@ fn discard_changes(
     for change in covered {
         let key = (upstream, change.name.as_str(), change.version.as_str());
         table.remove(key)?;
-        discarded.insert(key, change.digest.as_bytes().as_slice())?;
+        let note = codec::json(&DiscardNote { at: now, effect: change.effect.clone() })?;
+        discarded.insert(key, [change.digest.as_bytes(), note.as_slice()].concat().as_slice())?;
     }
     Ok(())
 }
@@ -181,8 +185,33 @@ impl Snapshot {
         change: impl FnOnce() -> Digest,
     ) -> Result<bool, StoreError> {
         let value = self.tables.discarded()?.get((upstream, name, version))?;
-        Ok(value.is_some_and(|value| value.value() == change().as_bytes()))
+        Ok(value.is_some_and(|value| is_of(value.value(), change())))
     }
+
+    /// Returns the changes of an upstream, or of one name in it, that a person discarded.
+    pub fn discarded(
+        &self,
+        upstream: &str,
+        only: Option<&str>,
+    ) -> Result<Vec<DiscardedChange>, StoreError> {
+        let rows = all_of(self.tables.discarded()?, upstream)?.map(|row| {
+            let (key, value) = row?;
+            let (_, name, version) = key.value();
+            let note = value.value().get(DIGEST_BYTES..);
+            let note = note.and_then(|note| serde_json::from_slice(note).ok());
+            Ok(DiscardedChange { name: name.to_owned(), version: version.to_owned(), note })
+        });
+        let is_meant = |change: &DiscardedChange| only.is_none_or(|only| change.name == only);
+        rows.filter(|row| row.as_ref().map_or(true, is_meant)).collect()
+    }
+}
+
+/// A row of a discarded change begins with its digest; the note behind it is for people.
+const DIGEST_BYTES: usize = 32;
+
+/// Returns true if a row of a discarded change is of this one.
+pub(super) fn is_of(discarded: &[u8], change: Digest) -> bool {
+    discarded.get(..DIGEST_BYTES).is_some_and(|digest| digest == change.as_bytes())
 }
 
 /// Returns the digest of the change that a missing entry is.
@@ -263,7 +292,7 @@ pub(super) fn meets_discarded(
     let Some(before) = discarded.get(key)?.map(|before| before.value().to_vec()) else {
         return Ok(false);
     };
-    if before == change_digest(key.1, key.2, value).as_bytes() {
+    if is_of(&before, change_digest(key.1, key.2, value)) {
         return Ok(true);
     }
     discarded.remove(key)?;

@@ -76,6 +76,22 @@ impl Room {
     }
 }
 
+/// The rows of a batch that found no room.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::store) struct LeftOut {
+    pub(in crate::store) rows: u64,
+    /// The bytes that the smallest of them takes at most.
+    pub(in crate::store) needed: Option<u64>,
+}
+
+impl LeftOut {
+    pub(in crate::store) fn add(&mut self, row: &SentRow) {
+        let needed = most_bytes(row);
+        self.rows += 1;
+        self.needed = Some(self.needed.map_or(needed, |least| least.min(needed)));
+    }
+}
+
 /// The bytes that the key of a row takes at most, and those that surround its texts in the file.
 const MOST_AROUND: usize = 64 + 200 + 255 + 128;
 

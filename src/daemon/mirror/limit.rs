@@ -1,0 +1,16 @@
+use crate::store::{Snapshot, StoreError};
+use crate::sync::{OutOfRoom, UpstreamState};
+
+/// Returns the limit that keeps content of an upstream out, with the bytes that are stored now: a run notes those from
+/// before its last batch.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(in crate::daemon) fn limit_now(
+    snapshot: &Snapshot,
+    state: &UpstreamState,
+) -> Result<Option<OutOfRoom>, StoreError> {
+    let Some(limit) = state.out_of_room else { return Ok(None) };
+    let of_upstream = state.bytes.unwrap_or(limit.found);
+    Ok(Some(limit.with_stored(of_upstream, snapshot.bytes_of_upstreams()?)))
+}
