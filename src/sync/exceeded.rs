@@ -106,7 +106,7 @@ pub struct NamesMeasure {
     pub allowed: u64,
     /// The share that is allowed; a greater floor may take its place.
     pub percent: u64,
-    /// True if of some namespace not every name counts.
+    /// True if of some party not every name counts.
     pub capped: bool,
 }
 
@@ -218,7 +218,7 @@ impl NamesMeasure {
                 "{applied} of {total} {names} {done}{window}, and {waiting} more would {would}"
             ),
         };
-        let capped = if *capped { " (of one namespace 10 count)" } else { "" };
+        let capped = if *capped { " (of one party 10 count)" } else { "" };
         format!("{found}{capped}")
     }
 

@@ -57,12 +57,25 @@ async fn socket_and_folder_that_the_system_refuses_are_alerts_that_end_with_thei
     assert_eq!(lines, 2, "one line for each: {}", place.log());
 }
 
+/// The usual soft limit of 1,024 was what connections used up, though the hard one is far above.
+#[tokio::test(flavor = "multi_thread")]
+async fn soft_limit_of_open_files_is_raised_to_the_hard_one() {
+    let mut place = Workplace::new("http://127.0.0.1:9");
+    place.limit_open_files("-Sn 256");
+    let daemon = place.start().await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", daemon.pid()));
+    let Ok(limits) = limits else { return skipped("this system shows no limits of a process") };
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).expect("a limit");
+    let [soft, hard] = [3, 4].map(|at| line.split_whitespace().nth(at).expect("a number"));
+    assert!(soft == hard && soft != "256", "{line}");
+}
+
 /// P104: fewer connections than the settings say were accepted, and a line in the log alone said so.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_beyond_the_limit_of_open_files_are_an_alert_and_none_in_a_demo() {
     let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;
     let mut place = Workplace::new(&upstream.url);
-    place.limit_open_files(200);
+    place.limit_open_files("-n 200");
     let mut daemon = place.start().await;
     let detail = refused(&daemon, "connections", true).await;
     assert!(detail.contains("4096 connections with 200 open files; allowed: 100"), "{detail}");

@@ -17,7 +17,7 @@ pub(crate) struct Workplace {
     folder: TempDir,
     /// The time that commands get, in RFC 3339; the real time if `None`.
     now: Mutex<Option<String>>,
-    open_files: Option<u32>,
+    open_files: Option<&'static str>,
     /// True if the system notifies the commands of no change of a file.
     is_unwatched: bool,
     /// The disk of the data folder, if it has one of its own.
@@ -173,8 +173,8 @@ impl Workplace {
         tried.is_ok_and(|tried| tried.status.success())
     }
 
-    /// Limits the open files of the commands from now on.
-    pub(crate) fn limit_open_files(&mut self, limit: u32) {
+    /// Limits the open files of the commands from now on, with this option and number of `ulimit`.
+    pub(crate) fn limit_open_files(&mut self, limit: &'static str) {
         self.open_files = Some(limit);
     }
 
@@ -188,7 +188,7 @@ impl Workplace {
             (Some(disk), _) => disk.command(program, self.path()),
             (None, Some(limit)) => {
                 let mut shell = Command::new("sh");
-                shell.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\""), program]);
+                shell.args(["-c", &format!("ulimit {limit} && exec \"$0\" \"$@\""), program]);
                 shell
             }
             (None, None) if self.is_unwatched => {
