@@ -66,7 +66,9 @@ fn print_explanation(explanation: &Explanation, verbose: bool) {
     for block in blocks(&explanation.versions) {
         print_block(&block, verbose);
     }
-    explanation.not_applied.iter().for_each(print_unapplied);
+    for change in &explanation.not_applied {
+        out(&format!("  {}", one_line(&unapplied(change))));
+    }
     match &explanation.ownership {
         Some(ownership) if verbose => print_namespace(ownership),
         Some(ownership) => {
@@ -77,8 +79,8 @@ fn print_explanation(explanation: &Explanation, verbose: bool) {
     }
 }
 
-/// Prints what an upstream says of a version, and why that has no effect.
-fn print_unapplied(change: &UnappliedChange) {
+/// Returns what an upstream says of a version, and why that has no effect.
+pub(super) fn unapplied(change: &UnappliedChange) -> String {
     let UnappliedChange { upstream, version, says, state } = change;
     let says = says.as_deref().unwrap_or("is otherwise than it is stored");
     let why = match state {
@@ -86,13 +88,13 @@ fn print_unapplied(change: &UnappliedChange) {
             format!("on hold for a person; `vidimus sync --show {upstream}` lists the change set")
         }
         UnappliedState::Discarded { at, by, reason } => {
-            let by = by.as_ref().map(|by| format!(" by {}", one_line(by))).unwrap_or_default();
+            let by = by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
             let at = at.map(|at| format!(" at {at}")).unwrap_or_default();
-            let reason = reason.as_ref().map(|why| format!(": {}", one_line(why)));
-            format!("discarded{by}{at}{}", reason.unwrap_or_default())
+            let reason = reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            format!("discarded{by}{at}{reason}")
         }
     };
-    out(&format!("  upstream {upstream} says that {} {}: {why}", Escaped(version), Escaped(says)));
+    format!("upstream {upstream} says that {version} {says}: {why}")
 }
 
 /// Groups versions that are judged alike, the greatest first.
@@ -159,6 +161,9 @@ fn print_block(block: &[&VersionExplanation], verbose: bool) {
     }
     for version in block {
         print_status(version);
+        if let Some(change) = &version.not_applied {
+            out(&format!("      {}", one_line(&unapplied(change))));
+        }
     }
     // The first one stands in the line of its gate.
     for unmet in first.unmet_conditions.iter().skip(1).filter(|_| verbose) {

@@ -1,7 +1,7 @@
 //! A review sheet as sections of lines, from which both forms for people are written.
 
 use super::content::{Line, change_lines, content_lines, dates_line, drift_lines};
-use super::explain::{facts, failed};
+use super::explain::{facts, failed, unapplied};
 use super::history_text::sentence;
 use super::print::counted;
 use crate::curation::{AreaReport, EntryState, GateAnswer, NamespaceReport, ReferenceOrigin};
@@ -74,6 +74,9 @@ fn version_lines(shown: &ShownVersion) -> Vec<Line> {
         let message = message.map(|message| format!(": {message}")).unwrap_or_default();
         lines.push(Line::new("status", format!("{}{message}", status.status)));
     }
+    lines.extend(
+        explanation.not_applied.as_ref().map(|change| Line::new("not applied", unapplied(change))),
+    );
     if let Some(successor) = &explanation.successor {
         lines.push(Line::new("successor", successor));
     }

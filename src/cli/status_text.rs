@@ -138,6 +138,9 @@ fn upstream(upstream: &UpstreamReport) {
             upstream.id,
             on_hold.id
         ));
+        for exceeded in &on_hold.set.exceeded {
+            out(&format!("                 {}", Escaped(&exceeded.to_string())));
+        }
     }
     if let Some(failure) = &upstream.last_failure {
         out(&format!("  last failure   {}: {}", failure.at, Escaped(&failure.reason)));

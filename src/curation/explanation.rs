@@ -21,7 +21,7 @@ pub struct Explanation {
     /// The verification record of the namespace; absent if ownership is not checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ownership: Option<NamespaceReport>,
-    /// The changes that upstreams sent and that were not applied.
+    /// The changes of versions that are not stored and that were not applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_applied: Vec<UnappliedChange>,
 }
@@ -170,6 +170,9 @@ pub struct VersionExplanation {
     /// The status that the upstream gives to it, if it is not active.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream_status: Option<UpstreamStatus>,
+    /// The change that its upstream sent and that was not applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_applied: Option<UnappliedChange>,
     /// Every condition that it does not meet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmet_conditions: Vec<String>,
@@ -217,6 +220,7 @@ impl VersionExplanation {
             digest: Some(entry.head.received.to_string()),
             rewritten: rewritten.map(|other| other.head.received.to_string()),
             upstream_status: None,
+            not_applied: None,
             unmet_conditions: entry.unmet().iter().map(ToString::to_string).collect(),
             advisories: entry.concerns.iter().map(ToString::to_string).collect(),
             scans: shown(&entry.scans),
@@ -242,6 +246,7 @@ impl VersionExplanation {
             digest: None,
             rewritten: None,
             upstream_status: None,
+            not_applied: None,
             unmet_conditions: Vec::new(),
             advisories: Vec::new(),
             scans: Vec::new(),

@@ -59,13 +59,17 @@ impl OutOfRoom {
             RoomLimit::Disk => now < before,
             _ => now > before,
         };
-        let room = |found: u64, allowed: u64| match self.limit {
+        let before = self.room(self.found, self.allowed);
+        is_wider(self.allowed, allowed)
+            || self.room(found, allowed) > before.saturating_add(self.allowed / 16)
+    }
+
+    /// Returns the bytes that are left.
+    const fn room(&self, found: u64, allowed: u64) -> u64 {
+        match self.limit {
             RoomLimit::Disk => found.saturating_sub(allowed),
             _ => allowed.saturating_sub(found),
-        };
-        let before = room(self.found, self.allowed);
-        is_wider(self.allowed, allowed)
-            || room(found, allowed) > before.saturating_add(self.allowed / 16)
+        }
     }
 
     /// Returns it with the bytes that are stored now: those of the upstream, and those of all.
@@ -90,7 +94,10 @@ impl OutOfRoom {
             RoomLimit::Quarantine => format!("{} rows are in quarantine", self.found),
         };
         let needed = self.needed.map(|needed| {
-            format!(", and the smallest row that was left out needs up to {}", Bytes(needed))
+            let (needed, left) = (Bytes(needed), Bytes(self.room(self.found, self.allowed)));
+            format!(
+                ", and the smallest row that was left out needs up to {needed} where {left} are left"
+            )
         });
         found + &needed.unwrap_or_default()
     }
@@ -173,7 +180,7 @@ mod tests {
     fn figures_are_those_after_the_run_with_what_the_next_row_needs() {
         let before = OutOfRoom::new(RoomLimit::Upstream, 0, 1024);
         let reached = OutOfRoom { needed: Some(400), rows: 1, ..before }.with_stored(912, 5_000);
-        let words = "912 bytes of content are stored, and the smallest row that was left out needs up to 400 bytes";
+        let words = "912 bytes of content are stored, and the smallest row that was left out needs up to 400 bytes where 112 bytes are left";
         assert_eq!((reached.found().as_str(), reached.left_out().as_str()), (words, "1 row"));
         let all = OutOfRoom::new(RoomLimit::All, 0, 1024).with_stored(912, 5_000);
         assert_eq!(all.found, 5_000);

@@ -154,6 +154,8 @@ async fn deletions_on_hold_and_discarded_ones_are_no_deletions() {
     for part in ["deleted     0\n", "on hold     24  ", "9 of 46 served names", "and 24 more"] {
         assert!(printed.contains(part), "{part}: {printed}");
     }
+    let status = done(&place, &["status"]);
+    assert!(status.contains("24 rows as official@") && status.contains("9 of 46"), "{status}");
     let alert = done(&place, &["alerts", "--kind", "on-hold"]);
     assert!(
         alert.contains("and 24 more would be deleted") && !alert.contains("UPSTREAM@ID"),
@@ -204,6 +206,11 @@ async fn deletions_on_hold_and_discarded_ones_are_no_deletions() {
     assert!(explained.contains(part) && explained.contains(": an outage"), "{explained}");
     assert!(explained.contains("discarded by alice at 20"), "{explained}");
     assert!(!done(&place, &["explain", "com.a/tool045"]).contains("discarded"));
+    for command in ["show", "review"] {
+        let shown = done(&place, &[command, "com.a/tool009"]);
+        assert!(shown.contains("is deleted with the content"), "{shown}");
+        assert!(shown.contains("discarded by alice at 20"), "{shown}");
+    }
     let named = ran(&place, &["sync", "--show", &set]);
     assert_eq!(named.0, Some(1), "{}", named.1);
     assert!(named.1.contains("`vidimus sync --show official` lists"), "{}", named.1);

@@ -15,7 +15,7 @@ use super::run::run_sync;
 use super::schedule::{Effects, Event, FollowState, Next, Run};
 use crate::config::{Origin, Upstream};
 use crate::daemon::runtime::blocking;
-use crate::model::{Escaped, Name, Timestamp, reason};
+use crate::model::{Escaped, FailureClass, Name, Timestamp, reason};
 use crate::sync::{PageSource, RunReport, SyncKind, SyncRun};
 
 /// A run may wait for a slow upstream for hours; its alerts must not.
@@ -201,6 +201,10 @@ fn log(upstream: &str, outcome: &Outcome, next: Timestamp) {
         }
         Err(SyncFailure::Stopped) => {
             info!(upstream, "the sync run stopped; the next one resumes at its cursor");
+        }
+        Err(failure) if failure.class() == FailureClass::Room => {
+            let reason = reason(failure);
+            warn!(upstream, reason = %Escaped(&reason), %next, "a sync run stored what had room, and left the rest out");
         }
         Err(failure) => {
             let reason = reason(failure);

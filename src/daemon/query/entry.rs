@@ -2,10 +2,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::curation::{
     Compared, Dossier, EntryContent, EntryEvaluation, NamespaceReport, PolicySnapshot,
-    VersionExplanation,
+    UnappliedChange, UnappliedState, VersionExplanation,
 };
 use crate::model::{Digest, Entry, Head, Name, Timestamp, all_changes};
 use crate::store::{Snapshot, StoreError};
+use crate::sync::DiscardedChange;
 
 /// The dates of a content.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -68,18 +69,70 @@ impl EntryText {
                 Some(Drift { received: other.head.received, changes, content })
             }
         };
-        let upstream_status = snapshot.upstream_status(name, entry.row)?;
+        let mut unapplied = Unapplied::read(snapshot, name)?;
         Ok(Self {
             content: EntryContent::of(&body.server),
             dates: Dates::of(entry.head),
-            explanation: VersionExplanation {
-                upstream_status,
-                ..VersionExplanation::new(entry, policy)
-            },
+            explanation: explained(snapshot, policy, (name, &mut unapplied), entry)?,
             drift,
             body,
         })
     }
+}
+
+/// The changes of a name that wait for a person, and those that a person discarded.
+pub(super) struct Unapplied(pub(super) Vec<UnappliedChange>);
+
+impl Unapplied {
+    pub(super) fn read(snapshot: &Snapshot, name: &Name) -> Result<Self, StoreError> {
+        let mut found = Vec::new();
+        for upstream in snapshot.upstreams()? {
+            let (on_hold, discarded) = snapshot.not_applied(&upstream, name)?;
+            found.extend(on_hold.into_iter().map(|change| UnappliedChange {
+                upstream: upstream.clone(),
+                version: change.version,
+                says: Some(change.effect.to_string()),
+                state: UnappliedState::OnHold,
+            }));
+            if discarded.is_empty() {
+                continue;
+            }
+            let history = snapshot.hold_history(&upstream)?;
+            found.extend(discarded.into_iter().map(|DiscardedChange { version, note, .. }| {
+                let at = note.as_ref().map(|note| note.at);
+                let decided = at.and_then(|at| history.discarded_at(at));
+                let by = decided.map(|decided| decided.by.clone());
+                let reason = decided.map(|decided| decided.reason.clone());
+                UnappliedChange {
+                    upstream: upstream.clone(),
+                    version,
+                    says: note.map(|note| note.effect.to_string()),
+                    state: UnappliedState::Discarded { at, by, reason },
+                }
+            }));
+        }
+        Ok(Self(found))
+    }
+
+    fn take(&mut self, upstream: &str, version: &str) -> Option<UnappliedChange> {
+        let is_meant =
+            |change: &UnappliedChange| change.upstream == upstream && change.version == version;
+        self.0.iter().position(is_meant).map(|index| self.0.remove(index))
+    }
+}
+
+/// Explains one version, with what its upstream says of it now.
+pub(super) fn explained(
+    snapshot: &Snapshot,
+    policy: &PolicySnapshot,
+    (name, unapplied): (&Name, &mut Unapplied),
+    entry: &EntryEvaluation<'_>,
+) -> Result<VersionExplanation, StoreError> {
+    Ok(VersionExplanation {
+        upstream_status: snapshot.upstream_status(name, entry.row)?,
+        not_applied: unapplied.take(&entry.row.upstream, entry.row.version.as_str()),
+        ..VersionExplanation::new(entry, policy)
+    })
 }
 
 /// Returns the verification record of the namespace; `None` if ownership is not checked.

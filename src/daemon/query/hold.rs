@@ -101,7 +101,9 @@ pub fn change_set_on_hold(
 impl Decided {
     fn read(snapshot: &Snapshot, upstream: &str, only: Option<&str>) -> Result<Self, StoreError> {
         let decisions = snapshot.hold_history(upstream)?.decisions;
-        Ok(Self { decisions, discarded: snapshot.discarded(upstream, only)? })
+        let mut discarded = snapshot.discarded(upstream)?;
+        discarded.retain(|change| only.is_none_or(|only| change.name == only));
+        Ok(Self { decisions, discarded })
     }
 }
 

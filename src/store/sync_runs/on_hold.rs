@@ -12,7 +12,7 @@ use crate::store::codec::{self, StagedParts};
 use crate::store::dirty::mark_names;
 use crate::store::entries::Live;
 use crate::store::history::{NewEvents, append};
-use crate::store::rows::{after, all_of};
+use crate::store::rows::{RowRange, after, all_of, of_name};
 use crate::store::tables::{Bytes, DISCARDED, HOLD_HISTORY, ON_HOLD, Row, Word};
 use crate::store::usage::{Counted, Growth, put_state, state_of};
 use crate::store::{Snapshot, Store, StoreError};
@@ -188,22 +188,36 @@ impl Snapshot {
         Ok(value.is_some_and(|value| is_of(value.value(), change())))
     }
 
-    /// Returns the changes of an upstream, or of one name in it, that a person discarded.
-    pub fn discarded(
+    /// Returns the changes of an upstream that a person discarded.
+    pub fn discarded(&self, upstream: &str) -> Result<Vec<DiscardedChange>, StoreError> {
+        discarded_in(all_of(self.tables.discarded()?, upstream)?)
+    }
+
+    /// Returns the changes of one name in an upstream that are on hold, and those that a person discarded.
+    pub fn not_applied(
         &self,
         upstream: &str,
-        only: Option<&str>,
-    ) -> Result<Vec<DiscardedChange>, StoreError> {
-        let rows = all_of(self.tables.discarded()?, upstream)?.map(|row| {
+        name: &Name,
+    ) -> Result<(Vec<ChangeOnHold>, Vec<DiscardedChange>), StoreError> {
+        let on_hold = of_name(self.tables.on_hold()?, upstream, name)?.map(|row| {
             let (key, value) = row?;
             let (_, name, version) = key.value();
-            let note = value.value().get(DIGEST_BYTES..);
-            let note = note.and_then(|note| serde_json::from_slice(note).ok());
-            Ok(DiscardedChange { name: name.to_owned(), version: version.to_owned(), note })
+            Ok::<_, StoreError>(change_of(name, version, value.value()))
         });
-        let is_meant = |change: &DiscardedChange| only.is_none_or(|only| change.name == only);
-        rows.filter(|row| row.as_ref().map_or(true, is_meant)).collect()
+        let discarded = discarded_in(of_name(self.tables.discarded()?, upstream, name)?)?;
+        Ok((on_hold.collect::<Result<_, _>>()?, discarded))
     }
+}
+
+fn discarded_in(rows: RowRange) -> Result<Vec<DiscardedChange>, StoreError> {
+    rows.map(|row| {
+        let (key, value) = row?;
+        let (_, name, version) = key.value();
+        let note = value.value().get(DIGEST_BYTES..);
+        let note = note.and_then(|note| serde_json::from_slice(note).ok());
+        Ok(DiscardedChange { name: name.to_owned(), version: version.to_owned(), note })
+    })
+    .collect()
 }
 
 /// A row of a discarded change begins with its digest; the note behind it is for people.
@@ -230,22 +244,24 @@ pub(super) fn changes(
     rows.map(|row| {
         let (key, value) = row?;
         let (_, name, version) = key.value();
-        let effect = match codec::staged_parts(value.value()) {
-            Some(StagedParts::Entry { head, .. }) => match codec::read_head(head) {
-                Some(head) => {
-                    Effect::Entry { content: head.received, status: head.status.to_string() }
-                }
-                None => Effect::Unreadable,
-            },
-            Some(StagedParts::Deleted { .. }) => Effect::Deleted,
-            Some(StagedParts::Settled) => Effect::Unchanged,
-            Some(StagedParts::Absent) => Effect::Missing,
-            Some(StagedParts::Quarantined { .. }) | None => Effect::Unreadable,
-        };
-        let digest = change_digest(name, version, value.value());
-        Ok(ChangeOnHold { name: name.to_owned(), version: version.to_owned(), effect, digest })
+        Ok(change_of(name, version, value.value()))
     })
     .collect()
+}
+
+fn change_of(name: &str, version: &str, value: &[u8]) -> ChangeOnHold {
+    let effect = match codec::staged_parts(value) {
+        Some(StagedParts::Entry { head, .. }) => match codec::read_head(head) {
+            Some(head) => Effect::Entry { content: head.received, status: head.status.to_string() },
+            None => Effect::Unreadable,
+        },
+        Some(StagedParts::Deleted { .. }) => Effect::Deleted,
+        Some(StagedParts::Settled) => Effect::Unchanged,
+        Some(StagedParts::Absent) => Effect::Missing,
+        Some(StagedParts::Quarantined { .. }) | None => Effect::Unreadable,
+    };
+    let digest = change_digest(name, version, value);
+    ChangeOnHold { name: name.to_owned(), version: version.to_owned(), effect, digest }
 }
 
 /// Appends the event of a change set.
