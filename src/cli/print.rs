@@ -54,7 +54,7 @@ pub(super) fn err(text: &str) {
 }
 
 pub(super) fn error(error: &CliError) {
-    if let CliError::Findings(found) = error {
+    if let CliError::Findings(found) | CliError::Settings(found) = error {
         found.iter().for_each(|finding| err(&drawn(finding)));
     }
     err(&format!("vidimus: {}", Escaped(&crate::model::reason(error))));

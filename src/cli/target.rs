@@ -44,10 +44,9 @@ impl Target {
         if settings.token_file.is_some() {
             return Ok(Self::Daemon(Operator::of(settings)));
         }
-        match Store::open(&settings.data, Clock::system()) {
-            Ok(store) => Ok(Self::Store(Box::new(Offline::new(settings, store, load)?))),
-            Err(StoreError::Locked { .. }) => Ok(Self::Daemon(Operator::of(settings))),
-            Err(error) => Err(error.into()),
+        match open_store(settings)? {
+            Some(store) => Ok(Self::Store(Box::new(Offline::new(settings, store, load)?))),
+            None => Ok(Self::Daemon(Operator::of(settings))),
         }
     }
 
@@ -100,6 +99,21 @@ impl Offline {
 
     pub(super) fn policy(&self) -> &PolicySnapshot {
         &self.current_policy.snapshot
+    }
+}
+
+/// Opens the store; `None` if a daemon has it.
+pub(super) fn open_store(settings: &Settings) -> Result<Option<Store>, CliError> {
+    match Store::open(&settings.data, Clock::system()) {
+        Ok(store) => Ok(Some(store)),
+        Err(StoreError::Locked { .. }) => Ok(None),
+        Err(source @ (StoreError::Absent { .. } | StoreError::File { .. })) => {
+            Err(match settings.decides("data") {
+                Some(place) => CliError::NoStore { place: place.to_string(), source },
+                None => source.into(),
+            })
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -463,7 +463,7 @@ fn documented_defaults_are_in_effect() {
     let read = Settings {
         file: "vidimus.toml".into(),
         ops_listen_named: false,
-        reading: super::settings::Reading::default(),
+        reading: super::reading::Reading::default(),
         ..read
     };
     assert_eq!(read, Settings::default());
