@@ -203,7 +203,7 @@ async fn compare_with_names(
 ) -> Result<Vec<Finding>, CliError> {
     let (names, effects) = match target {
         Some(Target::Store(offline)) => {
-            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
+            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.latest());
             let (policy, screenings) = (offline.policy(), Screenings::offline());
             let effects = rule_effects(&snapshot, policy, &screenings, now, |_| true)?;
             (known_names(&snapshot)?, effects)

@@ -48,7 +48,10 @@ pub(super) async fn check(settings: Settings, query: &Query) -> Result<Exit, Cli
 async fn reports(settings: &Settings, query: &Query) -> Result<Vec<OwnershipReport>, CliError> {
     let target = match Target::open(settings) {
         // Before the first start there is nothing to remember, and still something to see.
-        Err(CliError::Store(StoreError::Absent { .. })) if !query.all => {
+        Err(
+            CliError::Store(StoreError::Absent { .. })
+            | CliError::NoStore { source: StoreError::Absent { .. }, .. },
+        ) if !query.all => {
             let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
             let overlays = first_overlays(settings, &upstreams, Clock::system())?;
             let store = Store::ephemeral(Clock::system())?;
