@@ -171,3 +171,7 @@ async fn in_time(
         }
     }
 }
+
+#[cfg(test)]
+#[path = "running_tests.rs"]
+mod tests;
