@@ -14,13 +14,12 @@ use crate::store::{Backup, Restored, StoreError, restore};
 /// Copies the store into a new file; a daemon that uses it makes the copy.
 pub(super) async fn back_up(settings: Settings, file: &Path, json: bool) -> Result<Exit, CliError> {
     check_new(file)?;
-    let backup = match open_store(&settings)? {
-        Some(store) => store.back_up(file)?,
-        None => {
-            let made: Backup = Operator::of(&settings).post(&["ops", "backup"], &[]).await?;
-            take(&made.file, file).map_err(|source| of_file(file, source))?;
-            Backup { file: file.to_owned(), ..made }
-        }
+    let backup = if let Some(store) = open_store(&settings)? {
+        store.back_up(file)?
+    } else {
+        let made: Backup = Operator::of(&settings).post(&["ops", "backup"], &[]).await?;
+        take(&made.file, file).map_err(|source| of_file(file, source))?;
+        Backup { file: file.to_owned(), ..made }
     };
     if json {
         as_json(&backup);

@@ -153,7 +153,7 @@ impl Operator {
             // A stranger in the place of the daemon is no reason to look elsewhere.
             (Ok(Err(source @ SocketError::Stranger { .. })), _) | (Ok(Err(source)), None) => {
                 let advice = Addresses::advice(&self.data);
-                return Err(CliError::NoSocket { advice, source });
+                return Err(CliError::NoSocket { advice, source: Box::new(source) });
             }
             (Err(file), None) => return Err(CliError::TokenWithoutAddress { path: file.clone() }),
             (stream, Some(address)) => {

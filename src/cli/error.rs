@@ -53,7 +53,7 @@ pub(super) enum CliError {
     #[error(
         "`data` at {place} leads to no store; if a daemon runs with earlier settings, give its folder with --data"
     )]
-    NoStore { place: String, source: StoreError },
+    NoStore { place: String, source: Box<StoreError> },
     #[error(transparent)]
     Daemon(#[from] DaemonError),
     #[error("`{text}` is not a server name")]
@@ -135,7 +135,7 @@ pub(super) enum CliError {
         "a daemon or another command holds the store, and no daemon answers at its socket; {advice}: the token goes only to \
          an address that you name"
     )]
-    NoSocket { advice: String, source: SocketError },
+    NoSocket { advice: String, source: Box<SocketError> },
     #[error("the token of {path} goes only to an address that you name: give --ops-listen")]
     TokenWithoutAddress { path: PathBuf },
     #[error(
@@ -154,6 +154,15 @@ pub(super) enum CliError {
 }
 
 impl CliError {
+    /// Returns true if there is no store.
+    pub(super) const fn is_of_absent_store(&self) -> bool {
+        match self {
+            Self::Store(source) => matches!(source, StoreError::Absent { .. }),
+            Self::NoStore { source, .. } => matches!(**source, StoreError::Absent { .. }),
+            _ => false,
+        }
+    }
+
     #[must_use]
     pub(super) const fn exit(&self) -> Exit {
         match self {
@@ -184,8 +193,8 @@ impl CliError {
             | Self::ExposedOperations { .. } => Exit::Findings,
             Self::Store(
                 StoreError::Absent { .. } | StoreError::Engine { .. } | StoreError::Damaged(_),
-            )
-            | Self::NoStore { source: StoreError::Absent { .. }, .. } => Exit::Failed,
+            ) => Exit::Failed,
+            Self::NoStore { .. } if self.is_of_absent_store() => Exit::Failed,
             Self::Store(_)
             | Self::NoStore { .. }
             | Self::Daemon(

@@ -108,12 +108,12 @@ pub(super) fn open_store(settings: &Settings) -> Result<Option<Store>, CliError>
     match Store::open(&settings.data, Clock::system()) {
         Ok(store) => Ok(Some(store)),
         Err(StoreError::Locked { .. }) => Ok(None),
-        Err(source @ (StoreError::Absent { .. } | StoreError::File { .. })) => {
-            Err(match settings.decides("data") {
-                Some(place) => CliError::NoStore { place: place.to_string(), source },
-                None => source.into(),
-            })
-        }
+        Err(source @ (StoreError::Absent { .. } | StoreError::File { .. })) => Err(match settings
+            .decides("data")
+        {
+            Some(place) => CliError::NoStore { place: place.to_string(), source: Box::new(source) },
+            None => source.into(),
+        }),
         Err(error) => Err(error.into()),
     }
 }

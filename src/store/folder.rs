@@ -37,11 +37,11 @@ pub fn check_folder(data: &Path) -> io::Result<()> {
 /// # Errors
 /// When the system refuses it, for example on a disk that is read-only.
 pub fn may_write(data: &Path) -> io::Result<()> {
-    let named =
-        |path: &Path| if path == Path::new("") { Path::new(".").into() } else { path.to_owned() };
-    let existing = data.ancestors().map(named).find(|path| path.exists());
-    let asked = existing.map(|path| access(&path, Access::WRITE_OK | Access::EXEC_OK));
-    Ok(asked.transpose()?.unwrap_or_default())
+    let here = |path| if path == Path::new("") { Path::new(".") } else { path };
+    match data.ancestors().map(here).find(|path| path.exists()) {
+        Some(path) => Ok(access(path, Access::WRITE_OK | Access::EXEC_OK)?),
+        None => Ok(()),
+    }
 }
 
 /// Creates a data folder for its owner alone; one that exists stays as it is.
