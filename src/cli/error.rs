@@ -132,8 +132,8 @@ pub(super) enum CliError {
     #[error("a daemon holds the store; stop it before the file itself is checked")]
     DaemonRuns,
     #[error(
-        "a daemon or another command holds the store, and no daemon answers at its socket; {advice}: the token goes only to \
-         an address that you name"
+        "a daemon or another command holds the store, and no daemon answers at its socket; {advice} (the token goes only to an \
+         address that you name)"
     )]
     NoSocket { advice: String, source: Box<SocketError> },
     #[error("the token of {path} goes only to an address that you name: give --ops-listen")]

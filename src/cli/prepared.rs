@@ -185,5 +185,4 @@ pub(super) fn check_data(settings: &Settings) -> Result<(), Finding> {
 pub(super) const DATA_FOLDER: &str =
     "`data`, or `--data`, is a folder that the daemon writes, and makes if it is absent";
 /// The allowed values of `[tls]`.
-const PEM_FILES: &str =
-    "two PEM files that the daemon may read, and that belong together; it does not start before";
+const PEM_FILES: &str = "two PEM files that belong together, and that the daemon may read";

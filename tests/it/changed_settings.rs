@@ -66,6 +66,7 @@ async fn other_settings_are_taken_up_without_a_restart_and_those_with_errors_cha
     let (_upstream, place, daemon) = serving().await;
     place.write("vidimus.toml", &format!("{SETTINGS}{VIEW}"));
     answers(&daemon, LIST_OF_VIEW, 200).await;
+    assert!(place.log().contains("\"keys\":\"views\""), "{}", place.log());
     answers(&daemon, "/v0.1/servers/com.example%2Ftool/versions/1.0.0", 200).await;
     place.write("vidimus.toml", "[[viewz]]\nname = \"third\"\n[ownership]\nenabled = false\n");
     alert_about_settings(&daemon, Some("viewz")).await;

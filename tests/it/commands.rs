@@ -244,6 +244,19 @@ fn port_in_use_is_reported_with_its_address() {
     assert!(out.contains("choose another with `listen` at vidimus.toml:2:10"), "{out}");
 }
 
+#[test]
+fn decision_without_what_was_shown_says_which_command_shows_it() {
+    let place = Workplace::new("https://registry.example");
+    let (code, out) = ran(&place, &["sync", "--release", "official@0123"]);
+    assert_eq!(code, Some(2));
+    assert!(
+        out.contains("--seen") && out.contains("`vidimus sync --show UPSTREAM` lists"),
+        "{out}"
+    );
+    let (_, out) = ran(&place, &["token", "create"]);
+    assert!(!out.contains("--show"), "{out}");
+}
+
 /// A data folder that is a file was accepted by `check`, and refused by `serve` without the name of the setting.
 #[test]
 fn data_folder_that_is_none_is_refused_with_its_place() {

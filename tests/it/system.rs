@@ -50,6 +50,11 @@ async fn socket_and_folder_that_the_system_refuses_are_alerts_that_end_with_thei
     assert_eq!(status.status.code(), Some(3));
     let advice = format!("--ops-listen {}", daemon.operations.trim_start_matches("http://"));
     assert!(text(&status.stderr).contains(&advice), "{}", text(&status.stderr));
+    // The daemon that could not be asked hid what was found in the files.
+    let checked = place.run(&["check"]);
+    let printed = text(&checked.stdout) + &text(&checked.stderr);
+    assert!(printed.contains("names were not compared"), "{printed}");
+    assert!(printed.contains("0 errors"), "{printed}");
     remove_dir(&socket).expect("removed");
     set_permissions(place.data(), Permissions::from_mode(0o755)).expect("a mode");
     refused(&daemon, "operations socket", false).await;
