@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 
 use super::client::Addresses;
 use super::error::CliError;
-use super::prepared::Prepared;
+use super::prepared::{Listeners, Prepared};
 use super::progress::show_first_syncs;
 use super::replacement::Replacement;
 use super::starting::Started;
@@ -53,29 +53,16 @@ pub(super) async fn run_started(
     // Whatever may fail comes before the first task, which would be left behind.
     let open_sources = Arc::clone(&surroundings.open_sources);
     let replacement = Replacement::beside(&services, listeners.again()?, open_sources);
-    let addresses = Addresses {
-        pid: std::process::id(),
-        registry: listeners.registry.address(),
-        operations: listeners.operations.address(),
-    };
-    let sockets = (listeners.registry.accept()?, listeners.operations.accept()?);
-    let local = LocalOperations::open(settings.ops_socket(), settings.data.clone()).await;
-    let (public, connections) = fit_connections(&settings);
-    let system = watch_data(&services).into_iter().chain([local.watch(), connections]);
-    let system = system.filter(|_| !surroundings.is_demo);
     // Also without TLS: an earlier process may have left an alert.
     let files = tls.as_ref().map_or_else(|| Watch::files("tls", Arc::new(Vec::new)), Tls::watch);
+    let (doors, system) = Doors::take(&services, listeners, tls, is_first).await?;
+    let system = system.into_iter().filter(|_| !surroundings.is_demo);
     let watches = std::iter::once(files).chain(system).collect();
-    if let Err(error) = addresses.write(&settings.data) {
-        warn!(reason = %reason(&error), "commands do not find this daemon; name its address with --ops-listen");
-    }
-    info!(registry = %addresses.registry, operations = %addresses.operations, "listening");
 
     let stop = surroundings.stopping.stop.child_token();
     tokio::spawn(show_first_syncs(Arc::clone(&services), bars.cloned(), stop.clone()));
     tokio::spawn(forget(earlier.clone(), Arc::clone(&services), stop.clone()));
-    let door = Doors { sockets, local, public, tls, is_first };
-    let servers = door.open(&services, token, &stop);
+    let servers = doors.open(&services, token, &stop);
     // A task of its own: it begins with work on the store, which may hang.
     let loops = tokio::spawn(run(services, upstreams, sources, watches, stop.clone()));
     let mut loops = pin!(in_time(async { loops.await? }, &stop));
@@ -115,6 +102,32 @@ struct Doors {
 }
 
 impl Doors {
+    /// Takes the sockets, and tells commands and people where they are. Returns with them the watches of what the system may
+    /// refuse to the daemon.
+    async fn take(
+        services: &Services,
+        listeners: Listeners,
+        tls: Option<Tls>,
+        is_first: bool,
+    ) -> Result<(Self, Vec<Watch>), CliError> {
+        let settings = &services.settings;
+        let addresses = Addresses {
+            pid: std::process::id(),
+            registry: listeners.registry.address(),
+            operations: listeners.operations.address(),
+        };
+        let sockets = (listeners.registry.accept()?, listeners.operations.accept()?);
+        let local = LocalOperations::open(settings.ops_socket(), settings.data.clone()).await;
+        let (public, connections) = fit_connections(settings);
+        let watches = watch_data(services).into_iter().chain([local.watch(), connections]);
+        let watches = watches.collect();
+        if let Err(error) = addresses.write(&settings.data) {
+            warn!(reason = %reason(&error), "commands do not find this daemon; name its address with --ops-listen");
+        }
+        info!(registry = %addresses.registry, operations = %addresses.operations, "listening");
+        Ok((Self { sockets, local, public, tls, is_first }, watches))
+    }
+
     /// Serves until `stop`.
     fn open(
         self,
