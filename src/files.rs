@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
@@ -30,6 +30,24 @@ pub fn read_regular_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 pub fn read_regular_text(path: &Path, most: u64) -> io::Result<String> {
     let bytes = read_regular_file(path, most)?;
     String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// The identity of a file or a folder, whatever the paths that lead to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    /// Returns the identity of what a path leads to.
+    ///
+    /// # Errors
+    /// When nothing is there, or it may not be looked at.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let found = std::fs::metadata(path)?;
+        Ok(Self { device: found.dev(), inode: found.ino() })
+    }
 }
 
 #[cfg(test)]

@@ -39,7 +39,8 @@ impl LocalOperations {
         let look = move || {
             let reason = |reason: Arc<String>| {
                 format!(
-                    "operations have no socket; commands need --ops-listen and the token: {reason}"
+                    "operations have no socket; commands need `--ops-listen ADDRESS`, which `daemon.json` in the data folder \
+                     has, and read the token there: {reason}"
                 )
             };
             refused.load_full().map(reason).into_iter().collect()

@@ -10,9 +10,13 @@ use tracing::debug;
 /// The reason why the operations socket cannot be used.
 #[derive(Debug, Error)]
 pub enum SocketError {
-    #[error("{path} is not a socket; move it away, or name another path with --ops-socket")]
-    NotASocket { path: PathBuf },
-    #[error("another process answers at {path}; name another path with --ops-socket")]
+    #[error(
+        "{path} is {found} and not a socket; move it away, or name another path with `ops_socket` (--ops-socket)"
+    )]
+    NotASocket { path: PathBuf, found: &'static str },
+    #[error(
+        "another process answers at {path}; name another path with `ops_socket` (--ops-socket)"
+    )]
     InUse { path: PathBuf },
     #[error(
         "the process at {path} belongs to user {uid}, which is neither the owner of the data folder, this user nor \
@@ -101,7 +105,8 @@ async fn make_way(path: &Path) -> Result<(), SocketError> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(unusable(error)),
         Ok(found) if !found.file_type().is_socket() => {
-            Err(SocketError::NotASocket { path: path.into() })
+            let found = if found.is_dir() { "a folder" } else { "a file" };
+            Err(SocketError::NotASocket { path: path.into(), found })
         }
         Ok(_) => match UnixStream::connect(path).await {
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {

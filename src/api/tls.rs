@@ -1,3 +1,4 @@
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,8 +24,12 @@ const MAX_BYTES: u64 = 1024 * 1024;
 /// The reason why TLS cannot be used.
 #[derive(Debug, Error)]
 pub enum TlsError {
-    #[error("{path} has no usable PEM: {reason}")]
-    Pem { path: PathBuf, reason: String },
+    #[error("`[tls] {key}` names {path}, which is absent")]
+    Absent { key: &'static str, path: PathBuf },
+    #[error("`[tls] {key}` names {path}, which cannot be read")]
+    Unread { key: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("`[tls] {key}` names {path}, which has no usable PEM: {reason}")]
+    Pem { key: &'static str, path: PathBuf, reason: String },
     #[error(
         "the certificate in {cert} and the key in {key} do not belong together, or are not supported"
     )]
@@ -32,6 +37,21 @@ pub enum TlsError {
     #[error("TLS cannot be set up")]
     Setup(#[from] rustls::Error),
 }
+
+impl TlsError {
+    /// Returns the setting that has to be corrected, or what it names.
+    #[must_use]
+    pub(crate) const fn setting(&self) -> &'static str {
+        match self {
+            Self::Absent { key, .. } | Self::Unread { key, .. } | Self::Pem { key, .. } => key,
+            Self::Pair { .. } | Self::Setup(_) => CERT_FILE,
+        }
+    }
+}
+
+/// The keys of the table `tls`.
+const CERT_FILE: &str = "cert_file";
+const KEY_FILE: &str = "key_file";
 
 /// TLS with a certificate that is replaced without closing connections.
 #[derive(Debug, Clone)]
@@ -118,10 +138,14 @@ impl Current {
 
 impl Contents {
     fn read(files: &TlsFiles) -> Result<Self, TlsError> {
-        let read = |path: &Path| {
-            read_regular_file(path, MAX_BYTES).map_err(|error| bad(path, error.to_string()))
+        let read = |key, path: &Path| {
+            read_regular_file(path, MAX_BYTES).map_err(|source| match source.kind() {
+                ErrorKind::NotFound => TlsError::Absent { key, path: path.to_owned() },
+                _ => TlsError::Unread { key, path: path.to_owned(), source },
+            })
         };
-        Ok(Self { cert: read(&files.cert_file)?, key: read(&files.key_file)? })
+        let (cert, key) = (read(CERT_FILE, &files.cert_file)?, read(KEY_FILE, &files.key_file)?);
+        Ok(Self { cert, key })
     }
 
     fn digest(&self) -> Digest {
@@ -132,12 +156,13 @@ impl Contents {
     fn pair(&self, files: &TlsFiles) -> Result<CertifiedKey, TlsError> {
         let TlsFiles { cert_file, key_file } = files;
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.cert).collect();
-        let certificates = certificates.map_err(|error| bad(cert_file, error.to_string()))?;
+        let certificates =
+            certificates.map_err(|error| bad(CERT_FILE, cert_file, error.to_string()))?;
         if certificates.is_empty() {
-            return Err(bad(cert_file, "it contains no certificate".into()));
+            return Err(bad(CERT_FILE, cert_file, "it contains no certificate".into()));
         }
         let key = PrivateKeyDer::from_pem_slice(&self.key)
-            .map_err(|error| bad(key_file, error.to_string()))?;
+            .map_err(|error| bad(KEY_FILE, key_file, error.to_string()))?;
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         CertifiedKey::from_der(certificates, key, &provider).map_err(|source| TlsError::Pair {
             cert: cert_file.clone(),
@@ -147,8 +172,8 @@ impl Contents {
     }
 }
 
-fn bad(path: &Path, reason: String) -> TlsError {
-    TlsError::Pem { path: path.to_owned(), reason }
+fn bad(key: &'static str, path: &Path, reason: String) -> TlsError {
+    TlsError::Pem { key, path: path.to_owned(), reason }
 }
 
 fn warn_of_exposed_key(files: &TlsFiles) {

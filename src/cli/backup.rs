@@ -6,23 +6,20 @@ use std::path::Path;
 use super::client::Operator;
 use super::error::{CliError, Exit};
 use super::print::{as_json, counted, out};
+use super::target::open_store;
 use crate::config::Settings;
 use crate::daemon::Clock;
-use crate::store::{Backup, Restored, Store, StoreError, restore};
+use crate::store::{Backup, Restored, StoreError, restore};
 
 /// Copies the store into a new file; a daemon that uses it makes the copy.
 pub(super) async fn back_up(settings: Settings, file: &Path, json: bool) -> Result<Exit, CliError> {
-    let backup = match Store::open(&settings.data, Clock::system()) {
-        Ok(store) => store.back_up(file)?,
-        Err(StoreError::Locked { .. }) => {
-            if file.exists() {
-                return Err(of_file(file, io::ErrorKind::AlreadyExists.into()));
-            }
-            let made: Backup = Operator::of(&settings).post(&["ops", "backup"], &[]).await?;
-            take(&made.file, file).map_err(|source| of_file(file, source))?;
-            Backup { file: file.to_owned(), ..made }
-        }
-        Err(error) => return Err(error.into()),
+    check_new(file)?;
+    let backup = if let Some(store) = open_store(&settings)? {
+        store.back_up(file)?
+    } else {
+        let made: Backup = Operator::of(&settings).post(&["ops", "backup"], &[]).await?;
+        take(&made.file, file).map_err(|source| of_file(file, source))?;
+        Backup { file: file.to_owned(), ..made }
     };
     if json {
         as_json(&backup);
@@ -36,6 +33,22 @@ pub(super) async fn back_up(settings: Settings, file: &Path, json: bool) -> Resu
         ));
     }
     Ok(Exit::Done)
+}
+
+/// Refuses a path that is no new file in an existing folder, before anything is copied.
+fn check_new(file: &Path) -> Result<(), CliError> {
+    let folder = match file.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let problem = if file.symlink_metadata().is_ok() {
+        "it exists already; name a new file"
+    } else if !folder.is_dir() {
+        "the folder that it is in is absent; make it, or name another one"
+    } else {
+        return Ok(());
+    };
+    Err(CliError::Declined(format!("{} is not written: {problem}", file.display())))
 }
 
 /// Moves the copy that a daemon made out of the data folder, also to another disk. What cannot be moved is removed.
@@ -67,7 +80,13 @@ fn of_file(path: &Path, source: io::Error) -> CliError {
 
 /// Puts a copy in the place of the store.
 pub(super) fn restored(settings: &Settings, file: &Path, json: bool) -> Result<Exit, CliError> {
-    let restored = restore(file, &settings.data, Clock::system())?;
+    let restored = restore(file, &settings.data, Clock::system()).map_err(|error| match error {
+        StoreError::Locked { path } => CliError::Declined(format!(
+            "a daemon, or another command, uses the store {}; stop the daemon before you restore",
+            path.display()
+        )),
+        error => error.into(),
+    })?;
     if json {
         as_json(&restored);
         return Ok(Exit::Done);

@@ -1,10 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::args::FileKind;
 use super::error::{CliError, Exit};
 use super::ownership::mentioned;
-use super::prepared::check_exposure;
+use super::prepared::{DATA_FOLDER, check_data, check_exposure};
 use super::print;
 use super::refused::refused_by_daemon;
 use super::target::Target;
@@ -22,6 +23,7 @@ use crate::lint::{Finding, Source, has_errors, json_schema};
 use crate::model::{Name, Timestamp, reason};
 use crate::overlay::{self, Context, Coverage, read};
 use crate::scan::{self, read_scan};
+use crate::store::may_write;
 
 /// Prints the JSON Schema of a kind of file.
 pub(super) fn print_schema(kind: FileKind) -> Exit {
@@ -51,6 +53,7 @@ pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliErr
             None
         }
     };
+    findings.extend(data_folder(&settings));
     findings.extend(served(&settings, ids.as_deref()));
     // Only the files of the folder count here; a last good set would hide their errors.
     let target = Target::open(&settings).ok();
@@ -64,7 +67,14 @@ pub(super) async fn check(settings: Settings, json: bool) -> Result<Exit, CliErr
             findings.extend(overlays.set.idle_waivers());
             findings.extend(empty_folder(&settings, &overlays));
             findings.extend(wrong_pins(&overlays, target.as_ref()).await);
-            findings.extend(compare_with_names(&settings, &overlays, target).await?);
+            findings.extend(match compare_with_names(&settings, &overlays, target).await {
+                Err(error @ (CliError::NoSocket { .. } | CliError::Unreachable { .. })) => {
+                    // What was found in the files is worth knowing all the same.
+                    let found = format!("names were not compared: {}", reason(&error));
+                    vec![Finding::warning(&settings.place("data"), found, "")]
+                }
+                compared => compared?,
+            });
             findings.extend(overlays.findings);
         }
     }
@@ -102,12 +112,22 @@ async fn now(target: Option<&Target>) -> Timestamp {
     }
 }
 
+const NO_START: &str = "`serve` refuses to start until this is corrected";
+
 /// Finds what would keep `serve` from starting, and views that can show nothing.
 fn served(settings: &Settings, ids: Option<&[String]>) -> Vec<Finding> {
     let place = Source::new(settings.file.to_string_lossy(), "").start();
-    let refused = check_exposure(settings).err().map(|error| {
-        Finding::error(&place, reason(&error), "`serve` refuses to start until this is corrected")
+    let refused = check_exposure(settings).err().map(|error| match error {
+        CliError::Findings(findings) => findings,
+        error => {
+            let place = match error {
+                CliError::Exposed { .. } => settings.place("listen"),
+                _ => settings.place("ops_listen"),
+            };
+            vec![Finding::error(&place, reason(&error), NO_START)]
+        }
     });
+    let refused = refused.unwrap_or_default();
     let exposed = settings.public.tls.as_ref().and_then(exposed_key);
     let exposed = exposed.map(|found| Finding::warning(&place, found, PRIVATE_KEY));
     let unknown = settings.views.iter().flat_map(|view| {
@@ -119,12 +139,27 @@ fn served(settings: &Settings, ids: Option<&[String]>) -> Vec<Finding> {
     });
     let opened =
         [open_sources(settings).err(), open_webhooks(settings).err(), check_trust(settings).err()];
-    let unopened = opened.into_iter().flatten().map(|error| {
-        Finding::error(&place, reason(&error), "`serve` refuses to start until this is corrected")
-    });
+    let unopened =
+        opened.into_iter().flatten().map(|error| Finding::error(&place, reason(&error), NO_START));
     let limited = limits(settings).chain(absent_feeds(settings));
     let limited = limited.map(|(found, allowed)| Finding::warning(&place, found, allowed));
     refused.into_iter().chain(exposed).chain(unopened).chain(unknown).chain(limited).collect()
+}
+
+/// Finds a data folder that is none, or that cannot be written.
+fn data_folder(settings: &Settings) -> Option<Finding> {
+    if let Err(found) = check_data(settings) {
+        return Some(found);
+    }
+    let refused = may_write(&settings.data).err()?;
+    let place = settings.place("data");
+    let folder = settings.data.display();
+    let found = format!("this user may not write the data folder {folder}: {refused}");
+    // Another user may run the daemon.
+    let is_of_user = refused.kind() == ErrorKind::PermissionDenied;
+    let found =
+        if is_of_user { Finding::warning } else { Finding::error }(&place, found, DATA_FOLDER);
+    Some(found)
 }
 
 /// Finds feeds of advisories on the disk that are not there.
@@ -175,7 +210,7 @@ async fn compare_with_names(
 ) -> Result<Vec<Finding>, CliError> {
     let (names, effects) = match target {
         Some(Target::Store(offline)) => {
-            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
+            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.latest());
             let (policy, screenings) = (offline.policy(), Screenings::offline());
             let effects = rule_effects(&snapshot, policy, &screenings, now, |_| true)?;
             (known_names(&snapshot)?, effects)
@@ -192,6 +227,9 @@ async fn compare_with_names(
         None => (None, Vec::new()),
     };
     let Some(names) = names else {
+        if check_data(settings).is_err() {
+            return Ok(Vec::new());
+        }
         let place = Source::new(settings.data.to_string_lossy(), "").start();
         let found = "names were not checked: no upstream has been synchronised into this folder";
         let allowed = "run `vidimus sync` or `vidimus serve` once, and check again";

@@ -18,16 +18,19 @@ use tokio::time::timeout;
 use super::error::CliError;
 use crate::api::{NO_DATA, SocketError, TOKEN_FILE, connect_socket, read_token};
 use crate::config::Settings;
+use crate::files::read_regular_file;
 use crate::store::open_private;
 
 /// The file in the data folder in which a daemon says where it listens. It is for people and scripts: a command that
 /// believed it would send the token to any process that wrote it.
 const ADDRESS_FILE: &str = "daemon.json";
+/// The bytes of that file.
+const MAX_ADDRESSES: u64 = 4096;
 /// A sync run that a person asks for may take hours; connecting may not.
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// Where a running daemon listens.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Addresses {
     pub pid: u32,
     pub registry: SocketAddr,
@@ -46,6 +49,19 @@ impl Addresses {
             file.set_len(json.len() as u64)
         };
         write().map_err(|source| CliError::File { path, source })
+    }
+
+    /// Returns what a person can do to reach a daemon whose socket does not lead to it. The addresses are shown, and not
+    /// believed.
+    fn advice(data: &Path) -> String {
+        let written = read_regular_file(&data.join(ADDRESS_FILE), MAX_ADDRESSES).ok();
+        let found = written.and_then(|json| serde_json::from_slice::<Self>(&json).ok());
+        let Some(Self { pid, operations, .. }) = found else {
+            return "name the socket with --ops-socket, or an address with --ops-listen".to_owned();
+        };
+        format!(
+            "if it is process {pid}, as {ADDRESS_FILE} says, --ops-listen {operations} leads to it"
+        )
     }
 
     pub(super) fn remove(data: &Path) {
@@ -73,7 +89,9 @@ impl Operator {
             data: settings.data.clone(),
             socket: settings.ops_socket(),
             token_file: settings.token_file.clone(),
-            named: settings.ops_listen_named.then_some(settings.ops_listen),
+            // The system chooses another port in place of 0 at each start: 0 leads to no daemon.
+            named: Some(settings.ops_listen)
+                .filter(|address| settings.ops_listen_named && address.port() != 0),
         }
     }
 
@@ -134,7 +152,8 @@ impl Operator {
             }
             // A stranger in the place of the daemon is no reason to look elsewhere.
             (Ok(Err(source @ SocketError::Stranger { .. })), _) | (Ok(Err(source)), None) => {
-                return Err(CliError::NoSocket { source });
+                let advice = Addresses::advice(&self.data);
+                return Err(CliError::NoSocket { advice, source: Box::new(source) });
             }
             (Err(file), None) => return Err(CliError::TokenWithoutAddress { path: file.clone() }),
             (stream, Some(address)) => {
@@ -147,8 +166,11 @@ impl Operator {
                 (address.to_string(), answer_at(reachable, request, body).await)
             }
         };
-        let (status, body) =
-            answer.map_err(|source| CliError::Unreachable { daemon: daemon.clone(), source })?;
+        let (status, body) = answer.map_err(|source| CliError::Unreachable {
+            daemon: daemon.clone(),
+            advice: Addresses::advice(&self.data),
+            source,
+        })?;
         if status.is_success()
             && let Ok(value) = serde_json::from_slice(&body)
         {

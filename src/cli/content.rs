@@ -81,8 +81,8 @@ pub(super) fn content_lines(content: &EntryContent) -> Vec<Line> {
 /// Returns the dates of a content.
 pub(super) fn dates_line(dates: &Dates) -> Line {
     let Dates { published, first_seen, counts_from, .. } = dates;
-    // An entry without a date of its publisher has the time at which it was first seen.
-    let published = if published == first_seen {
+    // An entry without a date of its publisher has the time of the sync run that found it.
+    let published = if published.to_string() == first_seen.to_string() {
         "no date of the publisher".to_owned()
     } else {
         format!("{published} (the publisher's date)")
@@ -171,6 +171,8 @@ fn input_line(input: &InputContent) -> Line {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::model::Timestamp;
 
@@ -185,6 +187,10 @@ mod tests {
         };
         assert!(dates_line(&dates(1)).text.contains("(the publisher's date)"));
         assert!(dates_line(&dates(2)).text.starts_with("no date of the publisher, first seen"));
+        let read = Dates { published: at(2).minus(Duration::from_millis(1)), ..dates(2) };
+        assert!(dates_line(&read).text.contains("(the publisher's date)"), "a second before");
+        let read = Dates { first_seen: at(2).plus(Duration::from_millis(400)), ..dates(2) };
+        assert!(dates_line(&read).text.starts_with("no date of the publisher, first seen"));
     }
 
     #[rstest::rstest]

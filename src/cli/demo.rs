@@ -10,8 +10,9 @@ use tokio::net::TcpListener;
 use super::error::{CliError, Exit};
 use super::prepared::{Listeners, Listening, OpenSources, Prepared, listen};
 use super::print::out;
-use super::serve::{Surroundings, run_daemons};
+use super::serve::run_daemons;
 use super::stopping::Stopping;
+use super::surroundings::Surroundings;
 use crate::config::{Locations, Settings};
 use crate::daemon::{Clock, Shift};
 use crate::demo::{Doubles, FILES, START};
@@ -88,7 +89,7 @@ impl Folder {
 async fn listen_near(
     wanted: SocketAddr,
     what: &'static str,
-    flag: &'static str,
+    flag: &str,
 ) -> Result<Listening, CliError> {
     let listener = match TcpListener::bind(wanted).await {
         Ok(listener) => listener,

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use thiserror::Error;
 
-use crate::api::{SocketError, TlsError};
+use crate::api::SocketError;
 use crate::config::ReplaceError;
 use crate::daemon::DaemonError;
 use crate::lint::Finding;
@@ -43,8 +43,17 @@ impl From<Exit> for ExitCode {
 pub(super) enum CliError {
     #[error("what was read is refused, and nothing was changed")]
     Findings(Vec<Finding>),
+    #[error(
+        "the settings are refused, and nothing was changed; a daemon that runs goes on with its earlier settings: to reach it, \
+         give commands a copy of the file without errors with --config"
+    )]
+    Settings(Vec<Finding>),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(
+        "`data` at {place} leads to no store; if a daemon runs with earlier settings, give its folder with --data"
+    )]
+    NoStore { place: String, source: Box<StoreError> },
     #[error(transparent)]
     Daemon(#[from] DaemonError),
     #[error("`{text}` is not a server name")]
@@ -99,9 +108,9 @@ pub(super) enum CliError {
     UnknownFile(PathBuf),
     #[error(
         "{what} cannot listen on {address}; if another process holds the port, choose another \
-         with {flag}"
+         with {setting}"
     )]
-    Listen { what: &'static str, address: SocketAddr, flag: &'static str, source: std::io::Error },
+    Listen { what: &'static str, address: SocketAddr, setting: String, source: std::io::Error },
     #[error(
         "{address} is not a loopback address, and plain http would carry answers unprotected over the \
          network: give `[tls]` a certificate and a key, or say `behind_tls_proxy = true` when a proxy \
@@ -117,8 +126,6 @@ pub(super) enum CliError {
     #[error("the ownership sources of the demo cannot be used")]
     Sources(#[source] AccessError),
     #[error(transparent)]
-    Tls(#[from] TlsError),
-    #[error(transparent)]
     Edit(Box<Refusal>),
     #[error(transparent)]
     Replace(#[from] ReplaceError),
@@ -129,17 +136,16 @@ pub(super) enum CliError {
     #[error("a daemon holds the store; stop it before the file itself is checked")]
     DaemonRuns,
     #[error(
-        "another process holds the store, and no daemon answers at its socket; name the socket with --ops-socket, or an \
-         address with --ops-listen: the token goes only to an address that you name"
+        "a daemon or another command holds the store, and no daemon answers at its socket; {advice} (the token goes only to an \
+         address that you name)"
     )]
-    NoSocket { source: SocketError },
+    NoSocket { advice: String, source: Box<SocketError> },
     #[error("the token of {path} goes only to an address that you name: give --ops-listen")]
     TokenWithoutAddress { path: PathBuf },
     #[error(
-        "another process holds the store and does not answer as a daemon at {daemon}; if its \
-         operations are elsewhere, say so with --ops-socket or --ops-listen"
+        "a daemon or another command holds the store, and no daemon answers at {daemon}; {advice}"
     )]
-    Unreachable { daemon: String, source: std::io::Error },
+    Unreachable { daemon: String, advice: String, source: std::io::Error },
     #[error("the daemon at {daemon} answered {status}: {detail}")]
     Refused { daemon: String, status: u16, detail: String },
     #[error(
@@ -152,11 +158,21 @@ pub(super) enum CliError {
 }
 
 impl CliError {
+    /// Returns true if there is no store.
+    pub(super) const fn is_of_absent_store(&self) -> bool {
+        match self {
+            Self::Store(source) => matches!(source, StoreError::Absent { .. }),
+            Self::NoStore { source, .. } => matches!(**source, StoreError::Absent { .. }),
+            _ => false,
+        }
+    }
+
     #[must_use]
     pub(super) const fn exit(&self) -> Exit {
         match self {
             Self::UnpairedIds { .. } | Self::Time(_) => Exit::Usage,
             Self::Findings(_)
+            | Self::Settings(_)
             | Self::Unknown(_)
             | Self::NotListed { .. }
             | Self::NotStored { .. }
@@ -179,12 +195,13 @@ impl CliError {
             Self::Listen { .. }
             | Self::File { .. }
             | Self::Exposed { .. }
-            | Self::ExposedOperations { .. }
-            | Self::Tls(_) => Exit::Findings,
+            | Self::ExposedOperations { .. } => Exit::Findings,
             Self::Store(
                 StoreError::Absent { .. } | StoreError::Engine { .. } | StoreError::Damaged(_),
             ) => Exit::Failed,
+            Self::NoStore { .. } if self.is_of_absent_store() => Exit::Failed,
             Self::Store(_)
+            | Self::NoStore { .. }
             | Self::Daemon(
                 DaemonError::Access { .. }
                 | DaemonError::OwnershipSources { .. }

@@ -37,7 +37,11 @@ pub(super) fn approval_of(rules: &Rules, digest: &Digest) -> (String, String) {
         None => ("unknown".to_owned(), "unknown".to_owned()),
         Some(rule) => {
             let reviewers = rule.reviewers().join(", ");
-            let reviewers = if reviewers.is_empty() { "not named".to_owned() } else { reviewers };
+            let reviewers = if reviewers.is_empty() {
+                "a reviewer who is not named".to_owned()
+            } else {
+                reviewers
+            };
             let place = format!("{}:{}", rule.file, rule.line);
             (reviewers, place)
         }

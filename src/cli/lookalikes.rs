@@ -46,7 +46,7 @@ pub(super) async fn why(settings: Settings, text: &str, json: bool) -> Result<Ex
         Name::parse(text).map_err(|source| CliError::Name { text: text.to_owned(), source })?;
     let found: Vec<Lookalike> = match Target::open(&settings)? {
         Target::Store(offline) => {
-            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
+            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.latest());
             lookalikes_of(&snapshot, offline.policy(), now, &name)?
         }
         Target::Daemon(operator) => operator.get(&["lookalikes", text], &[]).await?,

@@ -46,8 +46,10 @@ mod progress;
 mod query;
 mod queue;
 mod refused;
+mod replacement;
 mod review;
 mod review_args;
+mod running;
 mod serve;
 mod sheet;
 mod sheet_markdown;
@@ -55,6 +57,7 @@ mod show;
 mod starting;
 mod status_text;
 mod stopping;
+mod surroundings;
 mod sync;
 mod system;
 mod target;
@@ -73,7 +76,7 @@ use args::{Arguments, Command};
 use error::{CliError, Exit};
 use hold::Choice;
 use list_args::ListArguments;
-use stopping::{Stopping, step};
+use stopping::{BEFORE_START, Stopping, step};
 
 use crate::config::Settings;
 use crate::overlay::State;
@@ -142,8 +145,13 @@ async fn obey(
         _ => Stopping::default(),
     };
     let ((file, named), locations) = (arguments.configuration(), arguments.locations());
-    let loading = step(move || Settings::load(&file, named, locations).map_err(CliError::Findings));
-    let Some(settings) = stopping.unless_stopped(loading).await else { return Ok(Exit::Done) };
+    let asks_a_daemon =
+        !matches!(arguments.command, Command::Serve | Command::Demo | Command::Check { .. });
+    let refused = if asks_a_daemon { CliError::Settings } else { CliError::Findings };
+    let loading = step(move || Settings::load(&file, named, locations).map_err(refused));
+    let Some(settings) = stopping.unless_stopped(loading, BEFORE_START).await else {
+        return Ok(Exit::Done);
+    };
     Box::pin(dispatch(arguments, settings?, format, (bars, stopping))).await
 }
 

@@ -11,7 +11,7 @@ use crate::daemon::{
 };
 use crate::model::{Escaped, Name};
 use crate::remote::OwnershipSources;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 
 /// Namespaces that a daemon is asked about at the same time.
 const PARALLEL: usize = 8;
@@ -48,7 +48,7 @@ pub(super) async fn check(settings: Settings, query: &Query) -> Result<Exit, Cli
 async fn reports(settings: &Settings, query: &Query) -> Result<Vec<OwnershipReport>, CliError> {
     let target = match Target::open(settings) {
         // Before the first start there is nothing to remember, and still something to see.
-        Err(CliError::Store(StoreError::Absent { .. })) if !query.all => {
+        Err(error) if error.is_of_absent_store() && !query.all => {
             let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
             let overlays = first_overlays(settings, &upstreams, Clock::system())?;
             let store = Store::ephemeral(Clock::system())?;

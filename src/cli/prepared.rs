@@ -8,7 +8,10 @@ use super::stopping::step;
 use crate::api::Tls;
 use crate::config::{Settings, Upstream, read_upstreams};
 use crate::daemon::{check_trust, open_source, open_webhooks};
+use crate::lint::Finding;
+use crate::model::reason;
 use crate::remote::OwnershipSources;
+use crate::store::check_folder;
 
 /// Makes the sources of ownership evidence. `demo` passes doubles; no setting does.
 pub(super) type OpenSources =
@@ -38,6 +41,7 @@ impl Prepared {
     ) -> Result<Self, CliError> {
         let open_sources = Arc::clone(open_sources);
         let read = step(move || {
+            check_data(&settings).map_err(|found| CliError::Findings(vec![found]))?;
             let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
             for upstream in upstreams.iter().filter(|upstream| upstream.enabled) {
                 open_source(upstream, &settings.egress)?;
@@ -66,12 +70,17 @@ impl Listeners {
         let registry = earlier.map(|earlier| &earlier.registry);
         let operations = earlier.map(|earlier| &earlier.operations);
         Ok(Self {
-            registry: Listening::open("the registry", settings.listen, "--listen", registry)
-                .await?,
+            registry: Listening::open(
+                "the registry",
+                settings.listen,
+                &settings.origin("listen", "--listen"),
+                registry,
+            )
+            .await?,
             operations: Listening::open(
                 "operations",
                 settings.ops_listen,
-                "--ops-listen",
+                &settings.origin("ops_listen", "--ops-listen"),
                 operations,
             )
             .await?,
@@ -104,12 +113,12 @@ impl Listening {
     async fn open(
         what: &'static str,
         address: SocketAddr,
-        flag: &'static str,
+        setting: &str,
         earlier: Option<&Self>,
     ) -> Result<Self, CliError> {
         match earlier.filter(|earlier| earlier.asked == address) {
             Some(same) => same.again(),
-            None => Self::new(address, listen(what, address, flag).await?),
+            None => Self::new(address, listen(what, address, setting).await?),
         }
     }
 
@@ -139,12 +148,12 @@ fn failed(address: SocketAddr, source: std::io::Error) -> CliError {
 pub(super) async fn listen(
     what: &'static str,
     address: SocketAddr,
-    flag: &'static str,
+    setting: &str,
 ) -> Result<TcpListener, CliError> {
     TcpListener::bind(address).await.map_err(|source| CliError::Listen {
         what,
         address,
-        flag,
+        setting: setting.to_owned(),
         source,
     })
 }
@@ -158,5 +167,22 @@ pub(super) fn check_exposure(settings: &Settings) -> Result<Option<Tls>, CliErro
     if public.is_exposed(settings.ops_listen) {
         return Err(CliError::ExposedOperations { address: settings.ops_listen });
     }
-    Ok(public.tls.as_ref().map(Tls::load).transpose()?)
+    public.tls.as_ref().map(Tls::load).transpose().map_err(|error| {
+        let place = settings.place(&format!("tls.{}", error.setting()));
+        CliError::Findings(vec![Finding::error(&place, reason(&error), PEM_FILES)])
+    })
 }
+
+/// Refuses a data folder that cannot be one; a folder that is absent is made later.
+pub(super) fn check_data(settings: &Settings) -> Result<(), Finding> {
+    check_folder(&settings.data).map_err(|error| {
+        let found = format!("the data folder {} cannot be used: {error}", settings.data.display());
+        Finding::error(&settings.place("data"), found, DATA_FOLDER)
+    })
+}
+
+/// The allowed values of `data`.
+pub(super) const DATA_FOLDER: &str =
+    "`data`, or `--data`, is a folder that the daemon writes, and makes if it is absent";
+/// The allowed values of `[tls]`.
+const PEM_FILES: &str = "two PEM files that belong together, and that the daemon may read";

@@ -52,7 +52,7 @@ pub(super) fn err(text: &str) {
 }
 
 pub(super) fn error(error: &CliError) {
-    if let CliError::Findings(found) = error {
+    if let CliError::Findings(found) | CliError::Settings(found) = error {
         found.iter().for_each(|finding| err(&drawn(finding)));
     }
     let reason = crate::model::reason(error);
@@ -70,6 +70,10 @@ pub(super) fn error(error: &CliError) {
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
     let text = error.render().to_string();
     text.trim_end().lines().for_each(|line| err(&EscapedWhole(line).to_string()));
+    let decides = ["--release <", "--discard <"].iter().any(|flag| text.contains(flag));
+    if decides && error.kind() == clap::error::ErrorKind::MissingRequiredArgument {
+        err("`vidimus sync --show UPSTREAM` lists what is on hold, with the complete commands");
+    }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 

@@ -2,10 +2,10 @@ use super::client::Operator;
 use super::error::{CliError, Exit};
 use super::print;
 use super::status_text;
-use super::target::Target;
+use super::target::{Target, open_store};
 use crate::config::Settings;
-use crate::daemon::{Clock, StatusReport};
-use crate::store::{Store, StoreError, Verification};
+use crate::daemon::StatusReport;
+use crate::store::Verification;
 
 pub(super) async fn status(settings: Settings, json: bool) -> Result<Exit, CliError> {
     let report: StatusReport = match Target::open(&settings)? {
@@ -26,18 +26,14 @@ pub(super) async fn status(settings: Settings, json: bool) -> Result<Exit, CliEr
 }
 
 pub(super) async fn verify(settings: Settings, file: bool, json: bool) -> Result<Exit, CliError> {
-    let (verification, repaired): (Verification, bool) =
-        match Store::open(&settings.data, Clock::system()) {
-            Ok(mut store) => {
-                let intact = !file || store.check_file()?;
-                (store.snapshot()?.verify()?, !intact)
-            }
-            Err(StoreError::Locked { .. }) if file => return Err(CliError::DaemonRuns),
-            Err(StoreError::Locked { .. }) => {
-                (Operator::of(&settings).get(&["verify"], &[]).await?, false)
-            }
-            Err(error) => return Err(error.into()),
-        };
+    let (verification, repaired): (Verification, bool) = match open_store(&settings)? {
+        Some(mut store) => {
+            let intact = !file || store.check_file()?;
+            (store.snapshot()?.verify()?, !intact)
+        }
+        None if file => return Err(CliError::DaemonRuns),
+        None => (Operator::of(&settings).get(&["verify"], &[]).await?, false),
+    };
     print::verification(&verification, file, repaired, json);
     Ok(if verification.is_sound() && !repaired { Exit::Done } else { Exit::Findings })
 }

@@ -104,7 +104,7 @@ async fn compare(
 ) -> Result<VersionDifference, CliError> {
     let difference = match target {
         Target::Store(offline) => {
-            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.now());
+            let (snapshot, now) = (offline.store.snapshot()?, offline.clock.latest());
             let (policy, screenings) = (offline.policy(), Screenings::offline());
             let of = (name, upstream);
             version_difference(&snapshot, policy, &screenings, now, of, (from, to))?

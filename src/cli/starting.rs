@@ -10,7 +10,7 @@ use super::prepared::{Listeners, Prepared};
 use super::stopping::step;
 use super::target::{clock_of, first_overlays, ids};
 use crate::api::{TOKEN_FILE, Tls, TokenFile};
-use crate::config::{Folder, Origin, Settings, Upstream, read_overlays};
+use crate::config::{Folder, Settings, Upstream, read_overlays};
 use crate::daemon::{Services, Shift, load_folder};
 use crate::model::reason;
 use crate::remote::OwnershipSources;
@@ -57,9 +57,8 @@ pub(super) async fn start(
         remove_left_copies(&settings.data);
     }
     let clock = clock_of(&store)?.shifted(shift);
-    let hears =
-        |upstream: &Upstream| upstream.enabled && matches!(upstream.origin, Origin::Registry(_));
-    let clock = if upstreams.iter().any(hears) { clock.awaiting_a_date() } else { clock };
+    let hears = upstreams.iter().any(Upstream::states_time);
+    let clock = if hears { clock.awaiting_a_date() } else { clock };
     let folder = settled(&settings.overlays).await?;
     step(move || {
         let load = |keep| {

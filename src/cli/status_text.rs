@@ -120,7 +120,10 @@ fn upstream(upstream: &UpstreamReport) {
     out(&format!("  last attempt   {}", when(upstream.last_attempt)));
     out(&format!("  last success   {}", when(upstream.last_success)));
     out(&format!("  full sync      {}", when(upstream.last_full_sync)));
-    out(&format!("  watermark      {}", when(upstream.watermark)));
+    // A folder has none.
+    if upstream.watermark.is_some() || upstream.url.starts_with("http") {
+        out(&format!("  watermark      {}", when(upstream.watermark)));
+    }
     if let Some(Refused { times, at }) = upstream.refused {
         out(&format!(
             "  incremental    refused {}, last {at}; after 3 each run is a full sync, for one `full_sync`",

@@ -5,6 +5,9 @@ use tracing::info;
 use super::error::CliError;
 use crate::daemon::try_blocking;
 
+/// The phase that a stop ends at a first start.
+pub(super) const BEFORE_START: &str = "stopped before it had started";
+
 /// The demand of a service manager, or of a person at the terminal, that the process ends. A second one is not made to
 /// wait for anything.
 #[derive(Debug, Clone, Default)]
@@ -26,12 +29,16 @@ impl Stopping {
         stopping
     }
 
-    /// Works until a stop; then the work is left behind, and `None` is returned.
-    pub(super) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    /// Works until a stop; then the work is left behind, the log says in which phase, and `None` is returned.
+    pub(super) async fn unless_stopped<T>(
+        &self,
+        work: impl Future<Output = T>,
+        phase: &str,
+    ) -> Option<T> {
         tokio::select! {
             done = work => Some(done),
             () = self.stop.cancelled() => {
-                info!("stopped before it had started");
+                info!("{phase}");
                 None
             }
         }
@@ -109,9 +116,9 @@ mod tests {
     #[tokio::test]
     async fn first_demand_ends_a_start_and_only_the_second_one_ends_what_goes_on() {
         let stopping = Stopping::default();
-        assert_eq!(stopping.unless_stopped(ready(1)).await, Some(1));
+        assert_eq!(stopping.unless_stopped(ready(1), BEFORE_START).await, Some(1));
         stopping.stop.cancel();
-        assert_eq!(stopping.unless_stopped(pending::<u8>()).await, None);
+        assert_eq!(stopping.unless_stopped(pending::<u8>(), BEFORE_START).await, None);
         assert_eq!(stopping.unless_insisted(ready(2)).await, Some(2));
         stopping.at_once.cancel();
         assert_eq!(stopping.unless_insisted(pending::<u8>()).await, None);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use tracing::info;
 
-use crate::alert::Figure;
 use crate::config::{Public, Settings};
 use crate::daemon::{Services, Watch, fitting_connections, raise_descriptors};
 use crate::model::{Escaped, reason};
@@ -27,16 +26,15 @@ pub(super) fn fit_connections(settings: &Settings) -> (Public, Watch) {
     let (files, wanted) = (raise_descriptors(), public.limits.connections);
     let fitting = wanted.min(fitting_connections(files));
     public.limits.connections = fitting;
+    // The numbers are items of the alert: an acknowledgement covers these and no others.
     let unfit = (fitting < wanted).then(|| {
-        "`[limits] connections` does not fit the limit of open files; fewer are accepted until a restart with a higher limit"
-            .to_owned()
+        format!(
+            "`[limits] connections` is {wanted}, and with {files} open files at most {fitting} are accepted; set it to {fitting} \
+             or fewer, or raise `LimitNOFILE=` of the service and restart"
+        )
     });
     let look = Arc::new(move || unfit.clone().into_iter().collect());
-    let figure = Figure::Limit {
-        found: format!("{wanted} connections with {files} open files"),
-        allowed: fitting.to_string(),
-    };
-    (public, Watch::system("connections", look).with(figure))
+    (public, Watch::system("connections", look))
 }
 
 /// Closes the data folder to other users.
@@ -49,7 +47,8 @@ pub(super) fn close_folder(data: &Path) -> Vec<String> {
             Vec::new()
         }
         Err(error) => vec![format!(
-            "other users may enter the data folder {folder}; give it to the daemon's user, with mode 0700: {error}"
+            "other users may enter the data folder {folder}; give it to the daemon's user with mode 0700, or name a folder of \
+             its own with `data`: {error}"
         )],
     }
 }

@@ -44,10 +44,9 @@ impl Target {
         if settings.token_file.is_some() {
             return Ok(Self::Daemon(Operator::of(settings)));
         }
-        match Store::open(&settings.data, Clock::system()) {
-            Ok(store) => Ok(Self::Store(Box::new(Offline::new(settings, store, load)?))),
-            Err(StoreError::Locked { .. }) => Ok(Self::Daemon(Operator::of(settings))),
-            Err(error) => Err(error.into()),
+        match open_store(settings)? {
+            Some(store) => Ok(Self::Store(Box::new(Offline::new(settings, store, load)?))),
+            None => Ok(Self::Daemon(Operator::of(settings))),
         }
     }
 
@@ -64,7 +63,7 @@ impl Offline {
         load: impl FnOnce(&[Upstream], &Store, Timestamp) -> Result<LoadedOverlays, CliError>,
     ) -> Result<Self, CliError> {
         let upstreams = read_upstreams(&settings.upstreams).map_err(CliError::Findings)?;
-        let now = clock_of(&store)?.now();
+        let now = clock_alone(&store, &upstreams)?.now();
         let overlays = load(&upstreams, &store, now)?;
         Self::over(settings, store, overlays, upstreams)
     }
@@ -75,22 +74,23 @@ impl Offline {
         overlays: LoadedOverlays,
         upstreams: Vec<Upstream>,
     ) -> Result<Self, CliError> {
-        let clock = clock_of(&store)?;
+        let clock = clock_alone(&store, &upstreams)?;
         let policies: Vec<UpstreamPolicy> = upstreams.iter().map(Upstream::policy).collect();
         let removed = store.snapshot()?.removed_upstreams(&policies)?;
         let current_policy = combine(settings, overlays, policies).with_removed(removed);
         let advisories = load_own(settings, &store, &current_policy.snapshot, clock.now())?;
         let scans = load_scans(settings, &store)?;
-        let current_policy = current_policy.with_reports(advisories, scans);
+        let current_policy = current_policy.with_reports(advisories, scans).with_clock(&clock);
         let unknown = |source| CliError::File { path: settings.data.clone(), source };
         let actor = Actor::LocalUser(own_uid().map_err(unknown)?);
         let (store, clock) = (Arc::new(store), Arc::new(clock));
         Ok(Self { store, clock, current_policy, upstreams, actor })
     }
 
-    /// Returns the store at this moment, and the time; an error before the first answer of an upstream.
+    /// Returns the store at this moment, and the time by which entries are evaluated; an error before the first answer of
+    /// an upstream.
     pub(super) fn known(&self) -> Result<(Snapshot, Timestamp), CliError> {
-        let (snapshot, now) = (self.store.snapshot()?, self.clock.now());
+        let (snapshot, now) = (self.store.snapshot()?, self.clock.latest());
         if is_anything_known(&snapshot)? {
             Ok((snapshot, now))
         } else {
@@ -103,10 +103,33 @@ impl Offline {
     }
 }
 
+/// Opens the store; `None` if a daemon has it.
+pub(super) fn open_store(settings: &Settings) -> Result<Option<Store>, CliError> {
+    match Store::open(&settings.data, Clock::system()) {
+        Ok(store) => Ok(Some(store)),
+        Err(StoreError::Locked { .. }) => Ok(None),
+        Err(source @ (StoreError::Absent { .. } | StoreError::File { .. })) => Err(match settings
+            .decides("data")
+        {
+            Some(place) => CliError::NoStore { place: place.to_string(), source: Box::new(source) },
+            None => source.into(),
+        }),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Returns the clock of a store: never below what was stored.
 pub(super) fn clock_of(store: &Store) -> Result<Clock, StoreError> {
     let snapshot = store.snapshot()?;
     Ok(Clock::resuming(snapshot.newest_timestamp()?, snapshot.clock_record()?))
+}
+
+/// Returns the clock of a store as a daemon has it that starts now and hears from no upstream: nothing begins by a time
+/// that this machine shows alone.
+fn clock_alone(store: &Store, upstreams: &[Upstream]) -> Result<Clock, StoreError> {
+    let clock = clock_of(store)?;
+    let hears = upstreams.iter().any(Upstream::states_time);
+    Ok(if hears { clock.without_a_date() } else { clock })
 }
 
 /// Loads the overlay folder where there is no store yet, and so no last good set.

@@ -9,8 +9,10 @@ mod edited;
 mod fields;
 mod folder;
 mod known_files;
+mod locations;
 mod ownership;
 mod public;
+mod reading;
 mod replace;
 mod settings;
 mod system;
@@ -25,10 +27,11 @@ pub use folder::{
     Folder, MAX_FILES, read_advisories, read_changed_overlays, read_evidence, read_overlays,
 };
 pub use known_files::KnownFiles;
+pub use locations::Locations;
 pub use ownership::{ArtefactSettings, Github, OwnershipSettings, ProvenanceSettings};
 pub use public::{Contact, Public, PublicLimits, TlsFiles};
 pub use replace::{FolderLock, ReplaceError, lock_folder, refuse_link, replace_file};
-pub use settings::{Egress, Locations, Settings};
+pub use settings::{Egress, Settings};
 pub use upstream::{Origin, SyncSettings, Trust, Upstream, read_upstream, read_upstreams};
 pub use webhooks::{Hidden, HiddenError, Webhook};
 

@@ -1,3 +1,4 @@
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,29 +7,18 @@ use url::Url;
 
 use super::advisories::{AdvisoryFeed, read_feeds};
 use super::fields::{EGRESS, LOOKALIKES, PACKAGE_URLS, SETTINGS, STORE, TRACKS};
+use super::locations::Locations;
 use super::ownership::OwnershipSettings;
 use super::public::Public;
+use super::reading::Reading;
 use super::views::read_views;
 use super::webhooks::{Webhook, read_webhooks};
 use crate::curation::{DEFAULT_VIEW, PackageUrls, View};
-use crate::lint::{Fields, Finding, Reader, Source, duration, parse_toml, size};
+use crate::files::read_regular_text;
+use crate::lint::{Fields, Finding, Place, Reader, Source, duration, parse_toml, size};
 use crate::model::{Digest, Name};
 use crate::overlay::Terms;
 use crate::sync::DiskLimits;
-
-/// The locations of files and addresses. Each is set by a flag, a `VIDIMUS_…` variable,
-/// `vidimus.toml` or a default, in this order.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Locations {
-    pub data: Option<PathBuf>,
-    pub upstreams: Option<PathBuf>,
-    pub overlays: Option<PathBuf>,
-    pub listen: Option<SocketAddr>,
-    pub ops_listen: Option<SocketAddr>,
-    pub ops_socket: Option<PathBuf>,
-    /// The file of the token that commands send; no settings file names it.
-    pub token_file: Option<PathBuf>,
-}
 
 /// The settings for all outgoing connections.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -38,15 +28,6 @@ pub struct Egress {
     pub ca_file: Option<PathBuf>,
     /// Domains that a claim never sends to the proxy, with all below them.
     pub internal_domains: Vec<String>,
-}
-
-/// A reading of the settings file, which another reading repeats.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Reading {
-    /// The digest of the content; `None` if there was no file.
-    pub digest: Option<Digest>,
-    /// The locations of the command line, and true if it names the file.
-    given: (Locations, bool),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +108,8 @@ fn package_url(text: &str) -> Result<String, &'static str> {
 /// The Unix socket of operations in the data folder.
 const SOCKET_FILE: &str = "ops.sock";
 const MAX_DAYS: u64 = 10 * 366;
+/// The bytes that the file may have.
+const MAX_BYTES: u64 = 1024 * 1024;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -170,18 +153,32 @@ impl Settings {
     /// # Errors
     /// All findings in the file, each with its place.
     pub fn load(file: &Path, named: bool, given: Locations) -> Result<Self, Vec<Finding>> {
-        let reading = Reading { digest: None, given: (given.clone(), named) };
+        Self::load_or(file, named, given, "name another file with --config")
+    }
+
+    /// Does the same, with other advice where the file cannot be read.
+    fn load_or(
+        file: &Path,
+        named: bool,
+        given: Locations,
+        advice: &str,
+    ) -> Result<Self, Vec<Finding>> {
+        let reading = Reading::of((given.clone(), named));
         let mut settings = Self { file: file.to_owned(), reading, ..Self::default() };
-        match std::fs::read_to_string(file) {
+        let whole = read_regular_text(file, MAX_BYTES + 1).and_then(|text| {
+            let is_whole = text.len() as u64 <= MAX_BYTES;
+            is_whole.then_some(text).ok_or_else(|| io::Error::other("it has more than 1 MiB"))
+        });
+        match whole {
             Ok(text) => {
                 settings.read(&text, file)?;
                 settings.reading.digest = Some(Digest::of(text.as_bytes()));
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !named => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !named => {}
             Err(error) => {
                 let place = Source::new(file.to_string_lossy(), "").start();
                 let found = format!("the configuration cannot be read: {error}");
-                return Err(vec![Finding::error(&place, found, "name another file with --config")]);
+                return Err(vec![Finding::error(&place, found, advice)]);
             }
         }
         settings.data = given.data.unwrap_or(settings.data);
@@ -200,13 +197,34 @@ impl Settings {
     /// # Errors
     /// All findings in the file, each with its place.
     pub fn reread(&self) -> Result<Option<Self>, Vec<Finding>> {
-        let Reading { digest, given: (given, named) } = &self.reading;
+        let Reading { digest, given: (given, named), .. } = &self.reading;
+        let advice = "put the file back; the earlier settings stay in use";
         // A file that was there is not optional any more.
-        let mut read = Self::load(&self.file, *named || digest.is_some(), given.clone())?;
+        let is_needed = *named || digest.is_some();
+        let mut read = Self::load_or(&self.file, is_needed, given.clone(), advice)?;
         let reading = std::mem::replace(&mut read.reading, self.reading.clone());
         let is_other = read != *self;
         read.reading = reading;
         Ok(is_other.then_some(read))
+    }
+
+    /// Returns the place of a value of the file, such as `tls.cert_file`; that of the file as a whole if it has none.
+    #[must_use]
+    pub fn place(&self, key: &str) -> Place {
+        let place = self.reading.place(key).cloned();
+        place.unwrap_or_else(|| Source::new(self.file.to_string_lossy(), "").start())
+    }
+
+    /// Returns the place of a location if the file decides it, and no flag or variable.
+    #[must_use]
+    pub fn decides(&self, key: &str) -> Option<&Place> {
+        self.reading.place(key).filter(|_| !self.reading.given.0.has(key))
+    }
+
+    /// Returns the setting of a location with its place if the file decides it, and else its flag.
+    #[must_use]
+    pub fn origin(&self, key: &str, flag: &str) -> String {
+        self.decides(key).map_or(flag.to_owned(), |place| format!("`{key}` at {place}"))
     }
 
     /// Returns the path of the Unix socket of operations.
@@ -219,6 +237,7 @@ impl Settings {
         let mut reader = Reader::default();
         let source = Source::new(file.to_string_lossy(), text);
         let root = parse_toml(&source, &mut reader.findings);
+        self.reading.note(&root);
         if reader.findings.is_empty()
             && let Some(fields) = reader.mapping(&root, &SETTINGS)
         {

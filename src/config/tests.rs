@@ -468,7 +468,7 @@ fn documented_defaults_are_in_effect() {
     let read = Settings {
         file: "vidimus.toml".into(),
         ops_listen_named: false,
-        reading: super::settings::Reading::default(),
+        reading: super::reading::Reading::default(),
         ..read
     };
     assert_eq!(read, Settings::default());
@@ -541,4 +541,45 @@ fn evidence_is_yaml_and_json_and_a_folder_that_is_too_large_is_unreadable_as_a_w
     assert_eq!(found.sources, []);
     assert_eq!(found.findings.len(), 1, "{:?}", found.findings);
     assert_eq!(found.findings[0].place.source.file, all.path().to_string_lossy());
+}
+
+#[test]
+fn place_of_a_value_and_keys_that_differ_are_those_of_the_file() {
+    let text = "listen = \"127.0.0.1:1\"\n[tls]\ncert_file = \"a\"\nkey_file = \"b\"\n";
+    let others = [
+        ("# above\n", text, ""),
+        ("", &text.replace("\"b\"", "\"c\""), "tls"),
+        ("data = \"x\"\n", &text.replace(":1", ":2"), "data, listen"),
+        ("", "[[views]]\nname = \"a\"\n", "listen, tls, views"),
+    ];
+    let folder = folder(&[("vidimus.toml", text)]);
+    let file = folder.path().join("vidimus.toml");
+    let load = |given| Settings::load(&file, true, given).expect("good");
+    let settings = load(Locations::default());
+    let place =
+        |key: &str| settings.place(key).to_string().replace(&file.display().to_string(), "");
+    for (key, wanted) in
+        [("listen", ":1:10"), ("tls.key_file", ":4:12"), ("data", ":1:1"), ("tls.other", ":1:1")]
+    {
+        assert_eq!(place(key), wanted, "{key}");
+    }
+    assert!(settings.origin("listen", "--listen").starts_with("`listen` at "));
+    assert_eq!(settings.origin("data", "--data"), "--data");
+    let given = load(Locations { listen: Some(settings.listen), ..Locations::default() });
+    assert_eq!(given.origin("listen", "--listen"), "--listen");
+    for (before, after, wanted) in others {
+        fs::write(&file, format!("{before}{after}")).expect("written");
+        let other = load(Locations::default());
+        let keys = settings.reading.different(&other.reading);
+        assert_eq!(keys.into_iter().collect::<Vec<_>>().join(", "), wanted);
+    }
+}
+
+/// P90.
+#[test]
+fn settings_of_more_than_a_mebibyte_are_refused_and_not_cut() {
+    let folder = folder(&[("vidimus.toml", &format!("{}\nlistne = 1\n", "#".repeat(1024 * 1024)))]);
+    let refused = Settings::load(&folder.path().join("vidimus.toml"), true, Locations::default());
+    let refused = shown(&refused.expect_err("too long"), folder.path());
+    assert!(refused[0].contains("it has more than 1 MiB"), "{refused:?}");
 }

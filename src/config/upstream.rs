@@ -54,6 +54,12 @@ impl fmt::Display for Origin {
 }
 
 impl Upstream {
+    /// Returns true if its answers state the time: folders have no clock.
+    #[must_use]
+    pub fn states_time(&self) -> bool {
+        self.enabled && matches!(self.origin, Origin::Registry(_))
+    }
+
     /// Returns the settings that decide which upstream is authoritative for a name.
     #[must_use]
     pub fn policy(&self) -> UpstreamPolicy {

@@ -80,7 +80,7 @@ fn effects(
     earlier: Option<&PolicySnapshot>,
 ) -> Result<Vec<RuleEffect>, StoreError> {
     let (policy, screenings) = (services.policy(), services.screenings());
-    let (snapshot, now) = (services.store.snapshot()?, services.clock.now());
+    let (snapshot, now) = (services.store.snapshot()?, services.clock.latest());
     let known: HashSet<Decision<'_>> =
         earlier.into_iter().flat_map(|policy| policy.overlays.rules()).map(decision).collect();
     let is_new = |rule: &Rule| !known.contains(&decision(rule));

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::runtime::{Bounded, Clock, blocking, late, report_alerts};
-use crate::alert::{AlertKind, Evidence, Figure, ReportedAlert};
+use crate::alert::{AlertKind, Evidence, ReportedAlert};
 use crate::model::Escaped;
 use crate::store::{Store, StoreError};
 
@@ -30,7 +30,6 @@ pub struct Watch {
     subject: &'static str,
     every: Duration,
     look: Look,
-    figure: Option<Figure>,
 }
 
 impl fmt::Debug for Watch {
@@ -44,20 +43,14 @@ impl Watch {
     #[must_use]
     pub fn files(user: &'static str, look: Look) -> Self {
         let (kind, every) = (AlertKind::FilesUnread, FILES_EVERY);
-        Self { kind, subject: user, every, look, figure: None }
+        Self { kind, subject: user, every, look }
     }
 
     /// Watches something that the daemon asks the system for, and can go on without.
     #[must_use]
     pub fn system(subject: &'static str, look: Look) -> Self {
         let (kind, every) = (AlertKind::SystemRefused, SYSTEM_EVERY);
-        Self { kind, subject, every, look, figure: None }
-    }
-
-    /// Adds a figure to its alert, which is the same until a restart.
-    #[must_use]
-    pub fn with(self, figure: Figure) -> Self {
-        Self { figure: Some(figure), ..self }
+        Self { kind, subject, every, look }
     }
 
     /// Returns the name of its loop, and of the source of its alert.
@@ -122,8 +115,7 @@ impl Watch {
 
     fn alerts(&self, reasons: &[String]) -> Vec<ReportedAlert> {
         let items = reasons.iter().cloned().map(Evidence::from);
-        let figures = self.figure.iter().cloned().collect();
-        let alert = ReportedAlert { figures, ..ReportedAlert::new(self.kind, self.subject, items) };
+        let alert = ReportedAlert::new(self.kind, self.subject, items);
         if reasons.is_empty() { Vec::new() } else { vec![alert] }
     }
 }

@@ -95,8 +95,8 @@ pub use query::{
 pub use run::run;
 pub(crate) use runtime::try_blocking;
 pub use runtime::{
-    Clock, ClockNotAccepted, ClockReport, Pressure, Shift, descriptors_within_reach,
-    fitting_connections, raise_descriptors,
+    Bounded, Clock, ClockNotAccepted, ClockReport, Pressure, Shift, descriptors_within_reach,
+    fitting_connections, late, raise_descriptors,
 };
 pub use scans::{lint_scans, load_scans};
 pub use screening::{Lookalike, Screenings, lookalikes_of};

@@ -10,13 +10,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use crate::config::Settings;
-use crate::lint::summarize;
+use crate::files::Identity;
+use crate::lint::{Finding, summarize};
 use crate::model::Digest;
 
 /// The settings file, as a daemon that uses an earlier reading of it sees it.
 #[derive(Debug)]
 pub struct SettingsFile {
     in_use: Arc<Settings>,
+    /// The data folder in use; another one has another store, which would replace everything that is served.
+    data: Option<Identity>,
     seen: Mutex<Seen>,
     offered: watch::Sender<Option<Arc<Settings>>>,
 }
@@ -34,13 +37,14 @@ struct Refused {
     digest: Option<Digest>,
     reason: String,
     /// True if they are not tried again before the file changes: a daemon did not start with them, and another attempt
-    /// would stop the one that runs; or what they name gave no answer, and another attempt would wait beside the first.
+    /// would stop the one that runs.
     is_final: bool,
 }
 
 impl SettingsFile {
     pub(super) fn new(in_use: Arc<Settings>) -> Self {
-        Self { in_use, seen: Mutex::default(), offered: watch::Sender::new(None) }
+        let data = Identity::of(&in_use.data).ok();
+        Self { in_use, data, seen: Mutex::default(), offered: watch::Sender::new(None) }
     }
 
     /// Waits for other settings that are without errors.
@@ -54,6 +58,13 @@ impl SettingsFile {
         }
     }
 
+    /// Returns the keys of the file that have other values in other settings.
+    #[must_use]
+    pub fn different(&self, other: &Settings) -> String {
+        let keys = self.in_use.reading.different(&other.reading);
+        keys.into_iter().collect::<Vec<_>>().join(", ")
+    }
+
     /// Gives up settings that cannot be used. They are offered again at the next look, unless that `is_final`.
     pub fn refuse(&self, settings: &Settings, reason: String, is_final: bool) {
         let refused = Refused { digest: settings.reading.digest, reason, is_final };
@@ -64,10 +75,14 @@ impl SettingsFile {
     /// Looks at the file, and offers other settings at the second look that finds them: the file may be half-written.
     /// Returns the reasons why what it says is not in use.
     pub(super) fn look(&self) -> Vec<String> {
-        let file = self.in_use.file.display();
+        let file = self.in_use.file.display().to_string();
         let mut seen = self.seen();
         match self.in_use.reread() {
             Ok(None) => *seen = Seen::default(),
+            Ok(Some(other)) if !self.has_same_data(&other) => {
+                *seen = Seen::default();
+                return vec![self.refuse_data(&other).to_string()];
+            }
             Ok(Some(other)) => {
                 let is_settled = seen.digest == other.reading.digest && seen.digest.is_some();
                 seen.digest = other.reading.digest;
@@ -84,11 +99,27 @@ impl SettingsFile {
                 return vec![summarize(&findings)];
             }
         }
-        let refused = seen.refused.as_ref();
-        refused
-            .map(|refused| format!("{file} cannot be used: {}", refused.reason))
-            .into_iter()
-            .collect()
+        let named = |Refused { reason, .. }: &Refused| match reason.strip_prefix(&file) {
+            // The place in it stands before the reason.
+            Some(_) => reason.clone(),
+            None => format!("{file} cannot be used: {reason}"),
+        };
+        seen.refused.as_ref().map(named).into_iter().collect()
+    }
+
+    /// Returns true if other settings lead to the data folder in use, by whatever path.
+    fn has_same_data(&self, other: &Settings) -> bool {
+        Identity::of(&other.data).ok() == self.data
+    }
+
+    fn refuse_data(&self, other: &Settings) -> Finding {
+        let (wanted, used) = (other.data.display(), self.in_use.data.display());
+        let found = format!(
+            "`data` leads to {wanted}, which is not the folder in use, {used}; it cannot change while the daemon runs"
+        );
+        let allowed = "stop the daemon, move the folder, and start it again; the earlier settings stay in use, and \
+                       commands find the daemon with `--data` and its folder";
+        Finding::error(&other.place("data"), found, allowed)
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {

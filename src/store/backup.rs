@@ -169,9 +169,13 @@ fn prepared(copy_of: &Path, part: &Path, now: Timestamp) -> Result<Verification,
     folder::open_private(part).map_err(|source| of_file(part, source))?;
     let database =
         builder().open(part).map_err(|error| match StoreError::opening(part, error) {
-            StoreError::NotAStore { source, .. } => {
-                StoreError::NotAStore { path: copy_of.to_owned(), source }
-            }
+            // The advice about a damaged store is not for a copy.
+            StoreError::NotAStore { .. } => StoreError::Unsound {
+                path: copy_of.to_owned(),
+                problem:
+                    "it is no store, or it is damaged: name a file that `vidimus backup` wrote"
+                        .to_owned(),
+            },
             error => error,
         })?;
     let mut store = Store::checked(database, copy_of, now)?;

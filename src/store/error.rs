@@ -17,7 +17,7 @@ pub enum StoreError {
     Locked { path: PathBuf },
     #[error(
         "the store {path} has format {found}, this release reads and writes format {known}; run the \
-         release that wrote it, or point --data at another folder"
+         release that wrote it, or name another folder with `data` (--data)"
     )]
     NewerFormat { path: PathBuf, found: u64, known: u64 },
     #[error(

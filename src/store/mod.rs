@@ -147,7 +147,7 @@ pub use database::Store;
 pub use dirty::{DirtyNames, Evaluated, IngestMark};
 pub use entries::{FactsCursor, PurgedPruning, QuarantinedRow, StoredHead};
 pub use error::StoreError;
-pub use folder::{open_private, restrict_folder};
+pub use folder::{check_folder, may_write, open_private, restrict_folder};
 pub use health::WriteFailure;
 pub use history::{NewEvents, NumberedEvent};
 pub use ledger::ViewChanges;

@@ -29,13 +29,16 @@ async fn copy_that_a_running_daemon_makes_returns_what_it_served() {
     assert_eq!(fs::metadata(&file).expect("a copy").permissions().mode() & 0o777, 0o600);
     assert_eq!(copies_in(&place), [""; 0], "it was moved out of the data folder");
     place.write("data/vidimus.redb.copy.0123", "what a command that was killed left");
-    let unwritable = place.run(&["backup", "/dev/null/copy"]);
+    let unwritable = place.run(&["backup", "/proc/copy"]);
     assert!(!unwritable.status.success(), "{}", text(&unwritable.stdout));
     assert_eq!(copies_in(&place), ["vidimus.redb.copy.0123"], "another command may be moving it");
     let again = place.run(&["backup", "copy.redb"]);
-    assert!(!again.status.success(), "it overwrites nothing: {}", text(&again.stdout));
+    assert_eq!(again.status.code(), Some(1), "it overwrites nothing: {}", text(&again.stdout));
+    assert!(text(&again.stderr).contains("name a new file"), "{}", text(&again.stderr));
+    let nowhere = place.run(&["backup", "absent/copy.redb"]);
+    assert!(text(&nowhere.stderr).contains("the folder that it is in is absent"));
     let refused = place.run(&["restore", "copy.redb"]);
-    assert!(text(&refused.stderr).contains("in use"), "{}", text(&refused.stderr));
+    assert!(text(&refused.stderr).contains("stop the daemon"), "{}", text(&refused.stderr));
 
     upstream.put(Row::new("com.example/other", "1.0.0"));
     place.json(&["sync", "--full", "--json"]);
@@ -63,7 +66,12 @@ async fn file_that_is_no_sound_copy_is_refused_and_changes_nothing() {
         fs::write(place.path().join("copy.redb"), &whole[..cut]).expect("written");
         let refused = place.run(&["restore", "copy.redb"]);
         assert!(!refused.status.success(), "{cut} bytes: {}", text(&refused.stdout));
-        assert!(text(&refused.stderr).contains("copy.redb"), "{}", text(&refused.stderr));
+        let printed = text(&refused.stderr);
+        assert!(printed.contains("copy.redb is not a sound copy"), "{printed}");
+        assert!(
+            !printed.contains("Database file") && !printed.contains("move it away"),
+            "{printed}"
+        );
     }
     assert_eq!(place.run(&["verify"]).status.code(), Some(0));
 }

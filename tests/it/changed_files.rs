@@ -133,26 +133,6 @@ async fn upstream_without_its_token_can_be_disabled_and_one_bad_file_hides_no_ro
     }
 }
 
-/// P102: a file that gives no answer.
-#[cfg(target_os = "linux")]
-#[tokio::test(flavor = "multi_thread")]
-async fn settings_file_that_hangs_is_an_alert_and_delays_no_stop() {
-    let upstream = Upstream::start([]).await;
-    let place = Workplace::new(&upstream.url);
-    place.write("vidimus.toml", "");
-    let daemon = place.start().await;
-    place.remove("vidimus.toml");
-    let made = std::process::Command::new("mkfifo").arg(place.path().join("vidimus.toml")).status();
-    assert!(made.expect("mkfifo runs").success());
-    // A command would read the file too.
-    eventually("an alert", async || {
-        let alerts = daemon.operate("/alerts").await.json().to_string();
-        alerts.contains("could not be read within 10 seconds").then_some(())
-    })
-    .await;
-    assert_eq!(daemon.signal("TERM").await, Some(0));
-}
-
 /// Returns a certificate for the loopback address and its key, in PEM.
 fn certificate() -> (String, String) {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".into()]).expect("a certificate");

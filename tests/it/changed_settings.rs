@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::support::daemon::{Daemon, Workplace};
+use crate::support::daemon::{Daemon, Workplace, text};
 use crate::support::registry::Row;
 use crate::support::upstream::Upstream;
 use crate::support::wait::eventually;
@@ -66,6 +66,7 @@ async fn other_settings_are_taken_up_without_a_restart_and_those_with_errors_cha
     let (_upstream, place, daemon) = serving().await;
     place.write("vidimus.toml", &format!("{SETTINGS}{VIEW}"));
     answers(&daemon, LIST_OF_VIEW, 200).await;
+    assert!(place.log().contains("\"keys\":\"views\""), "{}", place.log());
     answers(&daemon, "/v0.1/servers/com.example%2Ftool/versions/1.0.0", 200).await;
     place.write("vidimus.toml", "[[viewz]]\nname = \"third\"\n[ownership]\nenabled = false\n");
     alert_about_settings(&daemon, Some("viewz")).await;
@@ -93,16 +94,125 @@ async fn settings_that_cannot_start_are_refused_beside_the_running_daemon_and_us
     assert!(!place.log().contains("the earlier ones are used again"), "{}", place.log());
 }
 
-/// P90: a daemon that ended over settings that do not start would serve nothing.
+/// P90: a daemon that ended over settings that do not start would serve nothing. The earlier ones were tried once.
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_that_do_not_start_are_given_up_for_the_earlier_ones() {
+async fn settings_that_do_not_start_are_given_up_for_the_earlier_ones_until_these_start() {
     let (_upstream, place, daemon) = serving().await;
-    place.write("occupied", "not a folder");
-    place.write("vidimus.toml", &format!("data = \"occupied\"\n{SETTINGS}{VIEW}"));
-    alert_about_settings(&daemon, Some("occupied")).await;
+    // Only a start finds it, with whatever settings.
+    let token = std::fs::read_to_string(place.path().join("data/ops.token")).expect("a token");
+    place.remove("data/ops.token");
+    std::fs::create_dir(place.path().join("data/ops.token")).expect("a folder");
+    place.write("vidimus.toml", &format!("{SETTINGS}{VIEW}"));
+    eventually("the earlier settings do not start either", async || {
+        place.log().contains("the earlier settings cannot be used either").then_some(())
+    })
+    .await;
     assert!(place.log().contains("the earlier ones are used again"), "{}", place.log());
+    std::fs::remove_dir(place.path().join("data/ops.token")).expect("removed");
+    place.write("data/ops.token", &token);
+    alert_about_settings(&daemon, Some("ops.token")).await;
     answers(&daemon, LIST_OF_VIEW, 404).await;
     answers(&daemon, "/v0.1/servers/com.example%2Ftool/versions/1.0.0", 200).await;
+    place.write("vidimus.toml", &format!("# again\n{SETTINGS}{VIEW}"));
+    answers(&daemon, LIST_OF_VIEW, 200).await;
+    alert_about_settings(&daemon, None).await;
+}
+
+/// P90: another data folder replaced everything that was served with nothing, within a second.
+#[tokio::test(flavor = "multi_thread")]
+async fn other_data_folder_is_refused_while_the_daemon_runs_and_another_path_to_it_is_none() {
+    let (_upstream, place, daemon) = serving().await;
+    place.write("vidimus.toml", &format!("data = \"data2\"\n{SETTINGS}{VIEW}"));
+    alert_about_settings(&daemon, Some("it cannot change while the daemon runs")).await;
+    alert_about_settings(&daemon, Some("vidimus.toml:1:8")).await;
+    answers(&daemon, LIST_OF_VIEW, 404).await;
+    answers(&daemon, "/v0.1/servers/com.example%2Ftool/versions/1.0.0", 200).await;
+    assert!(!place.path().join("data2").exists());
+    let lost = place.run(&["alerts"]);
+    assert_eq!(lost.status.code(), Some(3));
+    assert!(text(&lost.stderr).contains("give its folder with --data"), "{}", text(&lost.stderr));
+    let found = place.print(&["alerts", "--data=data"]);
+    assert!(found.contains("stop the daemon, move the folder, and start it again"), "{found}");
+
+    let link = |to: &str| {
+        let path = place.path().join("link");
+        let _ = std::fs::remove_file(&path);
+        std::os::unix::fs::symlink(place.path().join(to), path).expect("a link");
+    };
+    link("data");
+    for (data, view, status) in [("link", VIEW, 200), ("./data/", "", 404)] {
+        place.write("vidimus.toml", &format!("data = \"{data}\"\n{SETTINGS}{view}"));
+        answers(&daemon, LIST_OF_VIEW, status).await;
+        alert_about_settings(&daemon, None).await;
+    }
+    std::fs::create_dir(place.path().join("data2")).expect("a folder");
+    link("data2");
+    place.write("vidimus.toml", &format!("data = \"link\"\n{SETTINGS}{VIEW}"));
+    alert_about_settings(&daemon, Some("it cannot change while the daemon runs")).await;
+    answers(&daemon, LIST_OF_VIEW, 404).await;
+    answers(&daemon, "/v0.1/servers/com.example%2Ftool/versions/1.0.0", 200).await;
+}
+
+/// Commands beside a daemon said only what the file has, and a start without the file took all defaults in silence.
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_or_removed_settings_are_named_with_what_a_running_daemon_does() {
+    let (_upstream, place, daemon) = serving().await;
+    place.write("good.toml", SETTINGS);
+    place.write("vidimus.toml", &format!("{SETTINGS}listne = 1\n"));
+    let refused = place.run(&["alerts"]);
+    let printed = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{printed}");
+    assert!(printed.contains("goes on with its earlier settings"), "{printed}");
+    assert!(printed.contains("--config"), "{printed}");
+    let reached = place.run(&["alerts", "--config=good.toml"]);
+    assert!(reached.status.success(), "{}", text(&reached.stderr));
+    place.remove("vidimus.toml");
+    alert_about_settings(&daemon, Some("put the file back")).await;
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    let daemon = place.start().await;
+    assert!(place.log().contains("there is no settings file"), "{}", place.log());
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+}
+
+fn make_pipe(path: &std::path::Path) {
+    let made = std::process::Command::new("mkfifo").arg(path).status();
+    assert!(made.expect("mkfifo runs").success());
+}
+
+/// P102: a file that gives no answer while other settings are prepared. They were not tried again before the file changed.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_hang_are_an_alert_delay_no_stop_and_are_used_when_they_can_be_read() {
+    let (_upstream, place, daemon) = serving().await;
+    let roots = place.path().join("root.pem");
+    let (hangs, text) = (place.path().join("pipe.pem"), std::fs::read(&roots).expect("roots"));
+    // The certificates of the system are read by other code, which waits for the writer of a pipe.
+    std::fs::remove_file(&roots).expect("removed");
+    make_pipe(&roots);
+    place.write("vidimus.toml", &format!("{SETTINGS}{VIEW}"));
+    alert_about_settings(&daemon, Some("could not be read within 10 seconds")).await;
+    std::fs::rename(&roots, &hangs).expect("renamed");
+    std::fs::write(&roots, &text).expect("written");
+    std::fs::write(&hangs, &text).expect("the reader waits");
+    answers(&daemon, LIST_OF_VIEW, 200).await;
+    alert_about_settings(&daemon, None).await;
+    std::fs::remove_file(&roots).expect("removed");
+    make_pipe(&roots);
+    place.write("vidimus.toml", SETTINGS);
+    alert_about_settings(&daemon, Some("could not be read within 10 seconds")).await;
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+}
+
+/// P90: a pipe in place of the settings ended the following of them in silence.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn pipe_in_place_of_the_settings_is_refused_and_the_next_file_is_taken_up() {
+    let (_upstream, place, daemon) = serving().await;
+    let file = place.path().join("vidimus.toml");
+    std::fs::remove_file(&file).expect("removed");
+    make_pipe(&file);
+    alert_about_settings(&daemon, Some("it is not a regular file")).await;
+    std::fs::remove_file(&file).expect("removed");
     place.write("vidimus.toml", &format!("{SETTINGS}{VIEW}"));
     answers(&daemon, LIST_OF_VIEW, 200).await;
     alert_about_settings(&daemon, None).await;

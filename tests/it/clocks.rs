@@ -220,6 +220,41 @@ async fn time_that_no_other_clock_confirms_begins_no_review() {
     daemon.serves(1).await;
 }
 
+/// P100: commands without a daemon took the time of this machine for confirmed, and listed what no daemon would serve.
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_without_a_daemon_begin_nothing_by_a_time_that_no_other_clock_confirms() {
+    let (upstream, place) = place("2027-12-01").await;
+    let approval = "{state: approved, reviewed: 2026-06-01T12:00:00Z, expires: 2027-12-01}";
+    place.overlay("policy.yaml", &format!("servers: [{{name: {ENTRY}, approval: {approval}}}]"));
+    let daemon =
+        start(&place, &upstream, "2026-06-01T00:00:00Z", "Mon, 01 Jun 2026 00:01:00 GMT").await;
+    daemon.synced().await;
+    clock_until(&daemon, "agreed", false).await;
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+
+    take_down(&upstream);
+    place.set_clock("2027-06-01T00:00:00Z");
+    let commands: [&[&str]; 5] = [
+        &["list", "--json"],
+        &["list", "--all"],
+        &["explain", ENTRY, "--verbose"],
+        &["review", "--json"],
+        &["check"],
+    ];
+    let answers = || commands.map(|command| place.print(command));
+    let before = answers();
+    assert_eq!(before[0].trim(), "[]", "no daemon serves it");
+    assert!(before[2].contains("2026-06-01"), "{}", before[2]);
+    let printed = place.print(&["status"]);
+    assert!(printed.contains("clock       364 days passed by it alone"), "{printed}");
+    let daemon = start(&place, &upstream, "2027-06-01T00:00:00Z", "").await;
+    clock_until(&daemon, "unknown", false).await;
+    daemon.serves(0).await;
+    assert_eq!(answers(), before);
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    assert_eq!(answers(), before);
+}
+
 /// P100: a synchronisation without a daemon stores no time that an upstream contradicts.
 #[tokio::test(flavor = "multi_thread")]
 async fn sync_without_a_daemon_stores_no_time_of_a_wrong_clock() {

@@ -238,6 +238,49 @@ fn port_in_use_is_reported_with_its_address() {
     assert_eq!(code, Some(1));
     assert!(out.contains(&format!("the registry cannot listen on {address}")), "{out}");
     assert!(out.contains("--listen"), "{out}");
+    place.write("vidimus.toml", &format!("namespace = \"com.example\"\nlisten = \"{address}\"\n"));
+    let (code, out) = ran(&place, &["serve", "--ops-listen=127.0.0.1:0"]);
+    assert_eq!(code, Some(1));
+    assert!(out.contains("choose another with `listen` at vidimus.toml:2:10"), "{out}");
+}
+
+#[test]
+fn decision_without_what_was_shown_says_which_command_shows_it() {
+    let place = Workplace::new("https://registry.example");
+    let (code, out) = ran(&place, &["sync", "--release", "official@0123"]);
+    assert_eq!(code, Some(2));
+    assert!(
+        out.contains("--seen") && out.contains("`vidimus sync --show UPSTREAM` lists"),
+        "{out}"
+    );
+    let (_, out) = ran(&place, &["token", "create"]);
+    assert!(!out.contains("--show"), "{out}");
+}
+
+/// A data folder that is a file was accepted by `check`, and refused by `serve` without the name of the setting.
+#[test]
+fn data_folder_that_is_none_is_refused_with_its_place() {
+    let place = Workplace::new("https://registry.example");
+    place.write("file", "");
+    for data in ["file", "file/data"] {
+        place.write("vidimus.toml", &format!("namespace = \"com.example\"\ndata = \"{data}\"\n"));
+        for arguments in [&["check"] as &[&str], &["serve"]] {
+            let (code, out) = ran(&place, arguments);
+            assert_eq!(code, Some(1), "{out}");
+            let found = format!(
+                "vidimus.toml:2:8: the data folder {data} cannot be used: file is not a folder"
+            );
+            assert!(out.contains(&found), "{out}");
+            assert!(!out.contains("run `vidimus sync`"), "{out}");
+        }
+        let (code, out) = ran(&place, &["status"]);
+        assert_eq!(code, Some(1), "{out}");
+        assert!(out.contains("`data` at vidimus.toml:2:8 leads to no store"), "{out}");
+        assert!(out.contains("--data"), "{out}");
+    }
+    place.write("vidimus.toml", "data = \"/proc/1/data\"\n");
+    let (_, out) = ran(&place, &["check"]);
+    assert!(out.contains("vidimus.toml:1:8: this user may not write the data folder"), "{out}");
 }
 
 /// P58.

@@ -104,7 +104,7 @@ async fn plain_http_on_a_public_address_needs_a_tls_proxy() {
     for (toml, wanted) in [
         (
             "[tls]\ncert_file = \"none.pem\"\nkey_file = \"none.pem\"\n",
-            "none.pem has no usable PEM",
+            "vidimus.toml:2:13: `[tls] cert_file` names none.pem, which is absent",
         ),
         ("[tls]\ncert_file = \"x.pem\"\n", "TLS without `key_file`"),
         ("trusted_proxies = [\"everywhere\"]", "an address or network, such as 10.0.0.0/8"),

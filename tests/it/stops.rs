@@ -39,20 +39,38 @@ async fn start_that_hangs_in_a_file_ends_at_each_signal() {
     let upstream = Upstream::start([]).await;
     for signal in ["TERM", "INT"] {
         let place = Workplace::new(&upstream.url);
-        make_pipe(&place, "pipe.toml");
+        make_pipe(&place, "pipe.pem");
         let mut command = place.command(&[&["serve"], LOOPBACK.as_slice()].concat());
-        // Reading a pipe without a writer waits for ever.
-        command.arg("--config=pipe.toml").stdout(Stdio::null()).stderr(Stdio::null());
+        // The certificates of the system are read by other code, which waits for ever for the writer of a pipe.
+        command.env("SSL_CERT_FILE", place.path().join("pipe.pem"));
+        command.stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().expect("it runs");
         catches_signals(&mut child).await;
         send(signal, child.id());
-        assert_eq!(code(child).await, Some(0), "{signal} while the settings are read");
+        assert_eq!(code(child).await, Some(0), "{signal} while certificates are read");
     }
 }
 
 fn make_pipe(place: &Workplace, file: &str) {
     let made = Command::new("mkfifo").arg(place.path().join(file)).status();
     assert!(made.expect("mkfifo runs").success());
+}
+
+/// P90: no command waited to the end for a pipe in place of the settings.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_command_waits_for_a_pipe_in_place_of_the_settings() {
+    let place = Workplace::new("https://registry.example");
+    place.remove("vidimus.toml");
+    make_pipe(&place, "vidimus.toml");
+    for arguments in [&["check"] as &[&str], &["status"], &["serve"], &["list"]] {
+        let output = place.run(arguments);
+        let printed = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{printed}");
+        assert!(
+            printed.contains("vidimus.toml:1:1") && printed.contains("not a regular file"),
+            "{printed}"
+        );
+    }
 }
 
 /// P90: a start waits for no pipe in place of a token, and neither does a check.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::daemon::{Daemon, Workplace};
+use crate::support::daemon::{Daemon, Workplace, text};
 use crate::support::registry::Row;
 use crate::support::skip::skipped;
 use crate::support::upstream::Upstream;
@@ -45,8 +45,16 @@ async fn socket_and_folder_that_the_system_refuses_are_alerts_that_end_with_thei
     let detail = refused(&daemon, "operations socket", true).await;
     assert!(detail.contains("ops.sock") && detail.contains("--ops-listen"), "{detail}");
     let detail = refused(&daemon, "data folder", true).await;
-    assert!(detail.contains("a folder that all users share"), "{detail}");
-    assert_eq!(place.run(&["status"]).status.code(), Some(3));
+    assert!(detail.contains("1777") && detail.contains("`data`"), "{detail}");
+    let status = place.run(&["status"]);
+    assert_eq!(status.status.code(), Some(3));
+    let advice = format!("--ops-listen {}", daemon.operations.trim_start_matches("http://"));
+    assert!(text(&status.stderr).contains(&advice), "{}", text(&status.stderr));
+    // The daemon that could not be asked hid what was found in the files.
+    let checked = place.run(&["check"]);
+    let printed = text(&checked.stdout) + &text(&checked.stderr);
+    assert!(printed.contains("names were not compared"), "{printed}");
+    assert!(printed.contains("0 errors"), "{printed}");
     remove_dir(&socket).expect("removed");
     set_permissions(place.data(), Permissions::from_mode(0o755)).expect("a mode");
     refused(&daemon, "operations socket", false).await;
@@ -78,7 +86,7 @@ async fn connections_beyond_the_limit_of_open_files_are_an_alert_and_none_in_a_d
     place.limit_open_files("-n 200");
     let mut daemon = place.start().await;
     let detail = refused(&daemon, "connections", true).await;
-    assert!(detail.contains("4096 connections with 200 open files; allowed: 100"), "{detail}");
+    assert!(detail.contains("4096, and with 200 open files at most 100"), "{detail}");
     daemon.kill();
     place.write("vidimus.toml", "[limits]\nconnections = 100\n");
     let daemon = place.start().await;

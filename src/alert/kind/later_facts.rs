@@ -237,8 +237,8 @@ pub(super) const LATER_FACTS: [Facts; 41] = [
         word: "system-refused",
         meaning: "The system refuses something that the daemon asks for and can go on without: the socket of operations, the \
             mode of the data folder, room for the reserve on the disk, or the open files that `[limits] connections` needs.",
-        remedy: "Read the reason, and correct its cause; the daemon asks again every 10 seconds, and for open files at a \
-            restart.",
+        remedy: "Read the reason, and correct its cause; the daemon asks again every 10 seconds, for more open files at a \
+            restart, and takes other settings up by itself.",
     },
     Facts {
         kind: AlertKind::TransferredName,

@@ -27,9 +27,9 @@ const VIDIMUS: FileFormat = FileFormat {
     name: "vidimus.toml",
     language: Language::Toml,
     intro: "The settings of the daemon and the commands, in TOML. The file may be absent unless \
-            `--config` names it. It is read at the start. Flags and `VIDIMUS_…` variables override \
-            the first six keys. Paths are relative to the working directory. An unknown key is \
-            refused.",
+            `--config` names it. A running daemon takes up other settings, but no other `data`. \
+            Flags and `VIDIMUS_…` variables override the first six keys. Paths are relative to the \
+            working directory. An unknown key is refused.",
     tables: &[
         &SETTINGS,
         &TLS,

@@ -5,7 +5,7 @@ pub(in crate::config) const SETTINGS: Table = Table {
     intro: "",
     opening: "",
     fields: &[
-        Field::new("data", "path", "The folder of the store, and of the socket and the token of operations.")
+        Field::new("data", "path", "The folder of the store, and of the socket and the token of operations. It cannot change while the daemon runs.")
             .default("\"data\"")
             .example("\"/var/lib/vidimus\""),
         Field::new("upstreams", "path", "The folder of upstream files.")

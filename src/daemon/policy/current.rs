@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::super::runtime::Clock;
 use super::overlays::LoadedOverlays;
 use crate::advisory::OwnAdvisories;
 use crate::config::Settings;
@@ -102,10 +103,7 @@ impl Policy {
             let before = current.snapshot.unconfirmed;
             let is_longer = length > before.length + DRIFT;
             let is_shorter = length + DRIFT.max(before.length / 16) < before.length;
-            let unconfirmed = match length {
-                Duration::ZERO => UnconfirmedTime::NONE,
-                length => UnconfirmedTime { length, noted },
-            };
+            let unconfirmed = unconfirmed_time((length, noted));
             let has_ended = length.is_zero() && before != UnconfirmedTime::NONE;
             let is_changed = is_longer || is_shorter || has_ended;
             if is_changed {
@@ -123,6 +121,13 @@ impl Policy {
         let mut parts = Parts::of(current);
         change(&mut parts);
         Arc::new(parts.combine(&self.settings))
+    }
+}
+
+fn unconfirmed_time((length, noted): (Duration, Timestamp)) -> UnconfirmedTime {
+    match length {
+        Duration::ZERO => UnconfirmedTime::NONE,
+        length => UnconfirmedTime { length, noted },
     }
 }
 
@@ -179,6 +184,12 @@ impl CurrentPolicy {
         self.with_removed(other.removed.clone())
             .with_reports(Arc::clone(&other.advisories), Arc::clone(&other.scans))
             .with_unconfirmed(other.unconfirmed)
+    }
+
+    /// Returns this policy for a clock, a part of whose time is not confirmed.
+    #[must_use]
+    pub fn with_clock(self, clock: &Clock) -> Self {
+        self.with_unconfirmed(unconfirmed_time(clock.unconfirmed()))
     }
 
     fn with_unconfirmed(self, unconfirmed: UnconfirmedTime) -> Self {

@@ -133,6 +133,14 @@ impl Clock {
         Self { is_doubtful, ..self }
     }
 
+    /// Returns this clock as a daemon has it that starts now, waits for an upstream, and hears from none.
+    #[must_use]
+    pub fn without_a_date(self) -> Self {
+        let clock = self.awaiting_a_date();
+        clock.stop_waiting();
+        clock
+    }
+
     #[must_use]
     pub fn now(&self) -> Timestamp {
         let (system, moment) = self.sources();

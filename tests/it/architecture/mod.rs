@@ -98,6 +98,7 @@ const MAY_USE: [Permission<'static>; 26] = [
     (
         "cli",
         &[
+            "files",
             "model",
             "scan",
             "advisory",
