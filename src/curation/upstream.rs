@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use crate::model::NamespaceRules;
 
-/// Upstreams that have rows and no definition any more, by id: what a file said of them lasts as long as their rows.
+/// Upstreams that have rows and no definition any more, by id: what a file said of them stays true of their rows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct RemovedUpstreams {
     /// Those of the organisation: their rows keep the trust.

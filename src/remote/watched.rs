@@ -169,7 +169,7 @@ mod tests {
         assert_eq!((watched.look(), &**watched.current()), (Ok(false), "second"));
     }
 
-    /// The value is made by a third reading, after the two that agreed.
+    /// P30: the value is made by a third reading, after the two that agreed.
     #[test]
     fn file_that_changes_while_its_value_is_made_is_read_again() {
         let folder = tempfile::tempdir().expect("a folder");

@@ -307,7 +307,7 @@ mod tests {
     #[case("x-has-more", "True", true)]
     #[case("x-pagination", r#"{"TotalCount":2,"HasNext":false}"#, false)]
     #[case("x-pagination", r#"{"TotalCount":600}"#, true)]
-    fn header_that_speaks_of_further_rows_counts_as_a_member_does(
+    fn header_about_further_rows_counts_as_a_member_does(
         #[case] name: &str,
         #[case] value: &str,
         #[case] refused: bool,

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::safety_limits::PartyOf;
 use crate::model::{Name, Timestamp};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -57,6 +56,9 @@ pub struct RecentChanges {
     /// The same, with no more of a namespace than count.
     weight: u64,
 }
+
+/// Returns the party that a namespace belongs to.
+pub type PartyOf = fn(&str) -> String;
 
 /// The names that a window counts.
 #[derive(Debug, Clone, Copy)]

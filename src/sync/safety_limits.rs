@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::exceeded::{ExceededLimit, Measured, NamesMeasure, SafetyLimit, Window};
-use super::recent::{ChangeKind, NamesBefore, PARTY_CAP, RecentChanges, capped};
+use super::recent::{ChangeKind, NamesBefore, PARTY_CAP, PartyOf, RecentChanges, capped};
 use crate::model::{Name, Timestamp};
 
 /// The bounds, with the reason for each default.
@@ -112,9 +112,6 @@ pub struct RunFacts {
     /// The time of the run.
     pub now: Timestamp,
 }
-
-/// Returns the party that a namespace belongs to.
-pub type PartyOf = fn(&str) -> String;
 
 /// Distinct names, by namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -39,7 +39,7 @@ fn status(place: &Workplace) -> Value {
     place.json(&["status", "--json"])["upstreams"][0].clone()
 }
 
-/// A full page whose cursor has another name was taken for a complete list, of which the rest is then missing.
+/// P31: a full page whose cursor has another name was taken for a complete list, of which the rest is then missing.
 #[tokio::test(flavor = "multi_thread")]
 async fn full_page_with_a_cursor_under_another_name_fails_the_run_and_hides_nothing() {
     let upstream = Upstream::start(rows(25)).await;
@@ -178,7 +178,7 @@ async fn harmless_variants_of_an_answer_are_read() {
     sync(&place).expect_err("a list that is missing is none");
 }
 
-/// P6: the last row of a version counted, so that a page from an older cache brought back what the run had deleted.
+/// P31: the last row of a version counted, so that a page from an older cache brought back what the run had deleted.
 #[tokio::test(flavor = "multi_thread")]
 async fn older_row_behind_a_deletion_in_the_same_run_brings_nothing_back() {
     let row = || Row::new("com.gone/tool", "1.0.0");

@@ -12,7 +12,7 @@ use crate::sync::{
 /// A sync run, judged.
 pub(super) struct Judged {
     pub(super) hold: Hold,
-    /// What it changes of what is not on hold.
+    /// The changes that are not on hold.
     pub(super) changes: RunChanges,
     /// The rows that are applied, by their effect.
     pub(super) applied: Tally,

@@ -32,7 +32,7 @@ pub struct Acceptance<'a> {
     pub complete: bool,
     pub safety_limits: &'a SafetyLimits,
     pub hold: &'a Hold,
-    /// What it changes of what is not on hold.
+    /// The changes that are not on hold.
     pub changes: &'a RunChanges,
     /// The state after the run if nothing is on hold.
     pub whole: &'a UpstreamState,
