@@ -6,11 +6,13 @@ use url::Url;
 
 use super::advisories::{AdvisoryFeed, read_feeds};
 use super::fields::{EGRESS, LOOKALIKES, PACKAGE_URLS, SETTINGS, STORE, TRACKS};
+use super::folder::MAX_FILE_BYTES;
 use super::ownership::OwnershipSettings;
 use super::public::Public;
 use super::views::read_views;
 use super::webhooks::{Webhook, read_webhooks};
 use crate::curation::{DEFAULT_VIEW, PackageUrls, View};
+use crate::files::read_short_text;
 use crate::lint::{Fields, Finding, Reader, Source, duration, parse_toml, size};
 use crate::model::{Digest, Name};
 use crate::overlay::Terms;
@@ -170,9 +172,18 @@ impl Settings {
     /// # Errors
     /// All findings in the file, each with its place.
     pub fn load(file: &Path, named: bool, given: Locations) -> Result<Self, Vec<Finding>> {
+        Self::of_text(std::fs::read_to_string(file), file, named, given)
+    }
+
+    fn of_text(
+        text: std::io::Result<String>,
+        file: &Path,
+        named: bool,
+        given: Locations,
+    ) -> Result<Self, Vec<Finding>> {
         let reading = Reading { digest: None, given: (given.clone(), named) };
         let mut settings = Self { file: file.to_owned(), reading, ..Self::default() };
-        match std::fs::read_to_string(file) {
+        match text {
             Ok(text) => {
                 settings.read(&text, file)?;
                 settings.reading.digest = Some(Digest::of(text.as_bytes()));
@@ -202,7 +213,10 @@ impl Settings {
     pub fn reread(&self) -> Result<Option<Self>, Vec<Finding>> {
         let Reading { digest, given: (given, named) } = &self.reading;
         // A file that was there is not optional any more.
-        let mut read = Self::load(&self.file, *named || digest.is_some(), given.clone())?;
+        let named = *named || digest.is_some();
+        // What was put in its place must not end the looks at it.
+        let text = read_short_text(&self.file, MAX_FILE_BYTES);
+        let mut read = Self::of_text(text, &self.file, named, given.clone())?;
         let reading = std::mem::replace(&mut read.reading, self.reading.clone());
         let is_other = read != *self;
         read.reading = reading;

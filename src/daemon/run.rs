@@ -14,7 +14,8 @@ use super::notify::Notify;
 use super::policy::{LOOK_WITHIN, Policy, Watcher, from_disk, report_overlays, watch_expiry};
 use super::publish::{self, enforce_denials, publish};
 use super::runtime::{
-    Clock, Feed, Supervisor, blocking, keep_time, report_pressure, run_on_own_thread, watch_folder,
+    Clock, Feed, Supervisor, blocking, keep_time, report_pressure, run_on_own_thread,
+    start_threads, watch_folder,
 };
 use super::screening::{self, screen};
 use super::settings_file::SettingsFile;
@@ -31,6 +32,11 @@ use crate::store::{PurgedPruning, RowKey, Store, StoreError};
 pub(super) const LONGEST_INDEXING: Duration = Duration::from_secs(5);
 /// A time far beyond the last use of the store is used after this, if no upstream has said that it is wrong.
 const LONGEST_DOUBT: Duration = Duration::from_secs(3);
+/// The loops below that have threads of their own.
+pub const THREADS_OF_LOOPS: usize = 4;
+/// The threads that are started for other work that blocks, beside one for each upstream.
+const THREADS: usize = 12;
+const MOST_UPSTREAMS: usize = 32;
 /// The interval at which old events are removed.
 const PRUNE_EVERY: Duration = Duration::from_hours(24);
 
@@ -45,6 +51,7 @@ pub async fn run(
     watches: Vec<Watch>,
     stop: CancellationToken,
 ) -> Result<(), DaemonError> {
+    start_threads(THREADS_OF_LOOPS + THREADS + upstreams.len().min(MOST_UPSTREAMS));
     let (store, clock) = (&services.store, &services.clock);
     let retrying = (Arc::clone(store), Arc::clone(clock));
     let retried = blocking(move || retry_quarantine(&retrying.0, &retrying.1)).await;

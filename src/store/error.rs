@@ -80,12 +80,14 @@ impl StoreError {
             || self.is_full()
     }
 
-    /// Returns true if the disk has no room, or a quota is reached.
+    /// Returns true if the disk has no room, or a quota or the limit of a file's size is reached.
     pub(super) fn is_full(&self) -> bool {
-        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
         let Self::Engine { source } = self else { return false };
         match &**source {
-            redb::Error::Io(error) => matches!(error.kind(), StorageFull | QuotaExceeded),
+            redb::Error::Io(error) => {
+                matches!(error.kind(), FileTooLarge | QuotaExceeded | StorageFull)
+            }
             _ => false,
         }
     }

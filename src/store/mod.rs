@@ -125,6 +125,7 @@ mod meta;
 mod name_advisories;
 mod outbox;
 mod package_users;
+mod place;
 mod policy;
 mod reserve;
 mod rows;

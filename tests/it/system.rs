@@ -62,7 +62,7 @@ async fn socket_and_folder_that_the_system_refuses_are_alerts_that_end_with_thei
 async fn connections_beyond_the_limit_of_open_files_are_an_alert_and_none_in_a_demo() {
     let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;
     let mut place = Workplace::new(&upstream.url);
-    place.limit_open_files(200);
+    place.limit("-n 200");
     let mut daemon = place.start().await;
     let detail = refused(&daemon, "connections", true).await;
     assert!(detail.contains("4096 connections with 200 open files; allowed: 100"), "{detail}");

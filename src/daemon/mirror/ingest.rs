@@ -163,7 +163,7 @@ impl<O: Observer> Ingest<O> {
     fn add_page(
         &mut self,
         snapshot: &Snapshot,
-        committer: &Committer<'_>,
+        committer: &Committer<'_, O>,
         fetched: &Fetched,
     ) -> Result<u64, SyncFailure> {
         let now = self.clock.now();
@@ -292,7 +292,7 @@ impl<O: Observer> Ingest<O> {
     }
 
     /// Enqueues the batch for commit; returns false when an earlier one could not be committed.
-    fn flush(&mut self, committer: &mut Committer<'_>) -> bool {
+    fn flush(&mut self, committer: &mut Committer<'_, O>) -> bool {
         let rows: Vec<Row> = std::mem::take(&mut self.batch).into_values().collect();
         let seen = std::mem::take(&mut self.seen);
         if self.options.dry_run {
@@ -371,7 +371,11 @@ impl<O: Observer> Ingest<O> {
 
 /// Turns an unchanged row into a write when another row of its key is under way to the store: the last
 /// one in a sync run counts.
-fn supersede_pending(change: Change, item: &RawValue, committer: &Committer<'_>) -> Change {
+fn supersede_pending<O: Observer>(
+    change: Change,
+    item: &RawValue,
+    committer: &Committer<'_, O>,
+) -> Change {
     let Change::Unchanged(identity, head) = &change else { return change };
     let key = (identity.name.to_string(), identity.version.to_string());
     if !committer.has_under_way(&key) {

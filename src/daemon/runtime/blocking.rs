@@ -2,6 +2,8 @@
 //! bans the calls below everywhere else.
 #![expect(clippy::disallowed_methods, reason = "this is the one place that starts blocking work")]
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, spawn_blocking};
 
@@ -23,6 +25,18 @@ pub(crate) async fn try_blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, JoinError> {
     spawn_blocking(work).await
+}
+
+/// Starts so many threads that may block, or as many as the system gives now: later it may give none.
+pub(in crate::daemon) fn start_threads(threads: usize) {
+    let gate = Arc::new(Mutex::new(()));
+    let closed = gate.lock().unwrap_or_else(PoisonError::into_inner);
+    for _ in 0..threads {
+        let gate = Arc::clone(&gate);
+        // Each keeps its thread busy until the last one was asked for.
+        drop(spawn_blocking(move || drop(gate.lock().unwrap_or_else(PoisonError::into_inner))));
+    }
+    drop(closed);
 }
 
 /// Runs a future on a thread of its own, for a loop that blocks often, and resumes its panic.
