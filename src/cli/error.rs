@@ -143,11 +143,6 @@ pub(super) enum CliError {
          `vidimus verify` fails too, the store is damaged: restore a copy, or move it away"
     )]
     Panicked,
-    #[error(
-        "the system gives {found} further threads, and {needed} are needed: raise the limit of processes of the user \
-         (`ulimit -u`), the service (`TasksMax=`) or the container (`--pids-limit`)"
-    )]
-    TooFewThreads { found: usize, needed: usize },
     #[error("the runtime cannot be started")]
     Runtime(#[source] std::io::Error),
 }

@@ -9,11 +9,11 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::error::CliError;
-use crate::daemon::THREADS_OF_LOOPS;
+use crate::daemon::{DaemonError, THREADS_OF_LOOPS};
 use crate::threads::available;
 
-/// The threads that a command needs beside the workers of its runtime: one that may block.
-const OF_A_COMMAND: usize = 1;
+/// The threads that a command needs beside the workers of its runtime: a few that may block.
+const OF_A_COMMAND: usize = 4;
 /// The threads that a daemon needs beside the workers: its loops, the log, the notifier of the overlay folder, and a few
 /// for work that blocks.
 const OF_A_DAEMON: usize = THREADS_OF_LOOPS + 10;
@@ -48,7 +48,10 @@ impl Workers {
 
 fn fitting(processors: usize, others: usize, available: usize) -> Result<Workers, CliError> {
     match available.checked_sub(others) {
-        None | Some(0) => Err(CliError::TooFewThreads { found: available, needed: others + 1 }),
+        None | Some(0) => {
+            let (found, needed) = (available, others + 1);
+            Err(DaemonError::TooFewThreads { found, needed }.into())
+        }
         Some(left) => Ok(Workers(left.min(processors))),
     }
 }

@@ -34,9 +34,10 @@ pub(super) const LONGEST_INDEXING: Duration = Duration::from_secs(5);
 const LONGEST_DOUBT: Duration = Duration::from_secs(3);
 /// The loops below that have threads of their own.
 pub const THREADS_OF_LOOPS: usize = 4;
-/// The threads that are started for other work that blocks, beside one for each upstream.
+/// The threads that are started for other work that blocks, and those that it needs, beside one for each upstream.
 const THREADS: usize = 12;
-const MOST_UPSTREAMS: usize = 32;
+const LEAST_THREADS: usize = 4;
+const MOST_UPSTREAMS: usize = 256;
 /// The interval at which old events are removed.
 const PRUNE_EVERY: Duration = Duration::from_hours(24);
 
@@ -51,7 +52,7 @@ pub async fn run(
     watches: Vec<Watch>,
     stop: CancellationToken,
 ) -> Result<(), DaemonError> {
-    start_threads(THREADS_OF_LOOPS + THREADS + upstreams.len().min(MOST_UPSTREAMS));
+    start_all_threads(upstreams.len())?;
     let (store, clock) = (&services.store, &services.clock);
     let retrying = (Arc::clone(store), Arc::clone(clock));
     let retried = blocking(move || retry_quarantine(&retrying.0, &retrying.1)).await;
@@ -148,6 +149,13 @@ pub async fn run(
         ended?;
     }
     Ok(())
+}
+
+/// Starts the threads that may block, of which each sync run has one.
+fn start_all_threads(upstreams: usize) -> Result<(), DaemonError> {
+    let with = |others| THREADS_OF_LOOPS + upstreams.min(MOST_UPSTREAMS) + others;
+    let (found, needed) = (start_threads(with(THREADS)), with(LEAST_THREADS));
+    if found < needed { Err(DaemonError::TooFewThreads { found, needed }) } else { Ok(()) }
 }
 
 /// Returns the users of files that the settings name, each with what reads its files again.

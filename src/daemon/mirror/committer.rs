@@ -3,11 +3,14 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
+use serde_json::value::RawValue;
+
 use super::options::Observer;
 use super::rows::names;
 use crate::daemon::runtime::Clock;
+use crate::model::Entry;
 use crate::store::{Batch, Destination, Seen, Store, StoreError};
-use crate::sync::{Row, UpstreamState};
+use crate::sync::{Change, Kind, Row, UpstreamState};
 use crate::threads;
 
 /// Batches that wait while one is committed; the next one is assembled meanwhile.
@@ -77,9 +80,18 @@ impl<'scope, O: Observer> Committer<'scope, O> {
         }
     }
 
-    /// Returns true if a row of this key may not be committed yet.
-    pub(super) fn has_under_way(&self, key: &(String, String)) -> bool {
-        self.under_way.iter().any(|keys| keys.contains(key))
+    /// Turns an unchanged row into a write when another row of its key may not be committed yet: the last
+    /// one in a sync run counts.
+    pub(super) fn supersede(&self, change: Change, item: &RawValue) -> Change {
+        let Change::Unchanged(identity, head) = &change else { return change };
+        let key = (identity.name.to_string(), identity.version.to_string());
+        if !self.under_way.iter().any(|keys| keys.contains(&key)) {
+            return change;
+        }
+        match Entry::read(item, head.first_seen) {
+            Ok(entry) => Change::Write { row: Row::Entry(entry), kind: Kind::Updated },
+            Err(_) => change,
+        }
     }
 
     /// Waits until everything is committed.

@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
@@ -13,7 +12,7 @@ use super::rows::classify_row;
 use super::safety::{Judged, counted, hold};
 use crate::config::Trust;
 use crate::daemon::runtime::Clock;
-use crate::model::{Entry, Name, RoomLimit, Timestamp};
+use crate::model::{Name, RoomLimit, Timestamp};
 use crate::store::{Acceptance, Destination, Snapshot, Store, StoreError};
 use crate::sync::{
     Change, FetchedPage, Kind, NameSize, NotApplied, OutOfRoom, RawPage, Row, RunReport, SyncKind,
@@ -182,7 +181,7 @@ impl<O: Observer> Ingest<O> {
             } else {
                 classify_row(item, now, snapshot, upstream)?
             };
-            let change = supersede_pending(change, item, committer);
+            let change = committer.supersede(change, item);
             let change = self.within_limits(change, snapshot)?;
             self.run.tally.count(&change);
             if !self.leaves_out(&change, snapshot, now)? {
@@ -366,24 +365,6 @@ impl<O: Observer> Ingest<O> {
         report.on_hold = hold.exceeded.iter().map(ToString::to_string).collect();
         report.not_applied = NotApplied::of(&self.store.snapshot()?.upstream(upstream)?, discarded);
         Ok(report)
-    }
-}
-
-/// Turns an unchanged row into a write when another row of its key is under way to the store: the last
-/// one in a sync run counts.
-fn supersede_pending<O: Observer>(
-    change: Change,
-    item: &RawValue,
-    committer: &Committer<'_, O>,
-) -> Change {
-    let Change::Unchanged(identity, head) = &change else { return change };
-    let key = (identity.name.to_string(), identity.version.to_string());
-    if !committer.has_under_way(&key) {
-        return change;
-    }
-    match Entry::read(item, head.first_seen) {
-        Ok(entry) => Change::Write { row: Row::Entry(entry), kind: Kind::Updated },
-        Err(_) => change,
     }
 }
 

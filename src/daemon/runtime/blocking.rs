@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, spawn_blocking};
 
+use crate::threads::available;
+
 /// Runs work on a thread that may block, and resumes its panic.
 pub(in crate::daemon) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
@@ -27,16 +29,25 @@ pub(crate) async fn try_blocking<T: Send + 'static>(
     spawn_blocking(work).await
 }
 
-/// Starts so many threads that may block, or as many as the system gives now: later it may give none.
-pub(in crate::daemon) fn start_threads(threads: usize) {
+/// Starts threads that may block until there are so many, or as many as the system gives now: later it may give none.
+/// Returns how many there are. They last as long as the process.
+pub(in crate::daemon) fn start_threads(wanted: usize) -> usize {
+    static STARTED: Mutex<usize> = Mutex::new(0);
+    let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+    let missing = wanted.saturating_sub(*started);
+    *started += available(missing);
+    if missing == 0 {
+        return *started;
+    }
     let gate = Arc::new(Mutex::new(()));
     let closed = gate.lock().unwrap_or_else(PoisonError::into_inner);
-    for _ in 0..threads {
+    for _ in 0..*started {
         let gate = Arc::clone(&gate);
         // Each keeps its thread busy until the last one was asked for.
         drop(spawn_blocking(move || drop(gate.lock().unwrap_or_else(PoisonError::into_inner))));
     }
     drop(closed);
+    *started
 }
 
 /// Runs a future on a thread of its own, for a loop that blocks often, and resumes its panic.

@@ -101,7 +101,6 @@ const MAY_USE: [Permission<'static>; 27] = [
     (
         "cli",
         &[
-            "files",
             "threads",
             "model",
             "scan",
