@@ -1,6 +1,7 @@
 use std::fmt;
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
@@ -12,6 +13,7 @@ use super::folder;
 use super::health::{Health, WriteFailure};
 use super::meta::{begin, initialise, raise_newest_timestamp};
 use super::place::{FILE, Place};
+use super::read_only::ReadOnlyFile;
 use super::reserve::Reserve;
 use super::{Snapshot, StoreError};
 use crate::model::Timestamp;
@@ -30,6 +32,8 @@ pub struct Store {
     reopen: Reopen,
     /// A store in memory has none.
     place: Option<Arc<Place>>,
+    /// The file, if nothing can be written to it.
+    read_only: Option<PathBuf>,
     health: Health,
     reserve: Reserve,
     limits: DiskLimits,
@@ -52,12 +56,25 @@ impl Store {
         Self::in_place(place, data, now, |path| builder().create(path))
     }
 
-    /// Opens an existing store.
+    /// Opens an existing store; to read it alone, if its file system is mounted read-only.
     ///
     /// # Errors
     /// As for [`Store::create`], and when there is none.
     pub fn open(data: &Path, now: Timestamp) -> Result<Self, StoreError> {
-        Self::in_place(Place::lock(data)?, data, now, |path| builder().open(path))
+        match Self::in_place(Place::lock(data)?, data, now, |path| builder().open(path)) {
+            Err(StoreError::File { source, .. })
+                if source.kind() == ErrorKind::ReadOnlyFilesystem =>
+            {
+                Self::open_read_only(data, now)
+            }
+            opened => opened,
+        }
+    }
+
+    pub(super) fn open_read_only(data: &Path, now: Timestamp) -> Result<Self, StoreError> {
+        let open = |path: &Path| builder().create_with_backend(ReadOnlyFile::open(path)?);
+        let store = Self::in_place(Place::lock(data)?, data, now, open)?;
+        Ok(Self { reopen: Reopen(Box::new(|| None)), read_only: Some(data.join(FILE)), ..store })
     }
 
     fn in_place(
@@ -94,6 +111,7 @@ impl Store {
             is_closed: AtomicBool::new(false),
             reopen,
             place: None,
+            read_only: None,
             health: Health::default(),
             reserve: Reserve::default(),
             limits: DiskLimits::default(),
@@ -255,6 +273,9 @@ impl Store {
         now: Timestamp,
         change: impl FnOnce(&WriteTransaction) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        if let Some(path) = &self.read_only {
+            return Err(StoreError::ReadOnly { path: path.clone() });
+        }
         let transaction = {
             let database = self.lock();
             begin(database.as_ref().ok_or(StoreError::Closed)?)?

@@ -32,6 +32,11 @@ pub enum StoreError {
     NotAStore { path: PathBuf, source: redb::Error },
     #[error("{path} is not a sound copy of a store, so nothing changed; {problem}")]
     Unsound { path: PathBuf, problem: String },
+    #[error(
+        "the file system of the store {path} is mounted read-only: commands that only read work, and `vidimus backup`; \
+         mount it read-write, or use a copy with --data"
+    )]
+    ReadOnly { path: PathBuf },
     #[error("the file {path} cannot be used")]
     File { path: PathBuf, source: std::io::Error },
     #[error(

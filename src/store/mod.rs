@@ -127,6 +127,7 @@ mod outbox;
 mod package_users;
 mod place;
 mod policy;
+mod read_only;
 mod reserve;
 mod rows;
 mod runs;

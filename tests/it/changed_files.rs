@@ -133,10 +133,9 @@ async fn upstream_without_its_token_can_be_disabled_and_one_bad_file_hides_no_ro
     }
 }
 
-/// P102: a file that gives no answer.
-#[cfg(target_os = "linux")]
+/// P90: the look waited for what writes into the pipe, and no later one began.
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_file_that_hangs_is_an_alert_and_delays_no_stop() {
+async fn pipe_in_place_of_the_settings_file_is_an_alert_and_later_settings_are_taken_up() {
     let upstream = Upstream::start([]).await;
     let place = Workplace::new(&upstream.url);
     place.write("vidimus.toml", "");
@@ -147,7 +146,13 @@ async fn settings_file_that_hangs_is_an_alert_and_delays_no_stop() {
     // A command would read the file too.
     eventually("an alert", async || {
         let alerts = daemon.operate("/alerts").await.json().to_string();
-        alerts.contains("could not be read within 10 seconds").then_some(())
+        alerts.contains("not a regular file").then_some(())
+    })
+    .await;
+    place.remove("vidimus.toml");
+    place.write("vidimus.toml", "namespace = \"com.example\"\n");
+    eventually("they are taken up", async || {
+        place.log().contains("the settings file has other settings").then_some(())
     })
     .await;
     assert_eq!(daemon.signal("TERM").await, Some(0));

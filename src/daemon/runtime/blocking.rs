@@ -30,7 +30,7 @@ pub(crate) async fn try_blocking<T: Send + 'static>(
 }
 
 /// Starts threads that may block until there are so many, or as many as the system gives now: later it may give none.
-/// Returns how many there are. They last as long as the process.
+/// Returns how many there are. They last until the process ends.
 pub(in crate::daemon) fn start_threads(wanted: usize) -> usize {
     static STARTED: Mutex<usize> = Mutex::new(0);
     let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
