@@ -91,6 +91,10 @@ impl StorageBackend for ReadOnlyFile {
         changes.len = len;
         changes.backed = changes.backed.min(len);
         changes.pages.split_off(&len.div_ceil(PAGE as u64));
+        let end = usize::try_from(len % PAGE as u64).unwrap_or_default();
+        if let Some(last) = changes.pages.get_mut(&(len / PAGE as u64)) {
+            last[end..].fill(0);
+        }
         Ok(())
     }
 
