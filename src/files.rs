@@ -1,25 +1,44 @@
 //! Reads files that people name.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
 
-/// Reads the first bytes of a regular file, this many at most. Another file is not waited for: a pipe may have no writer,
-/// and gives its content once.
+/// Opens a regular file to read it. Another file is not waited for: a pipe may have no writer, and gives its content once.
 ///
 /// # Errors
-/// When it cannot be read, or is not a regular file.
-pub fn read_regular_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+/// When it cannot be opened, or is not a regular file.
+pub fn open_regular_file(path: &Path) -> io::Result<File> {
+    open(File::options().read(true), path)
+}
+
+/// Opens an existing regular file to write into it, as [`open_regular_file`] opens one.
+///
+/// # Errors
+/// When it cannot be opened, or is not a regular file.
+pub fn open_regular_file_to_write(path: &Path) -> io::Result<File> {
+    open(File::options().write(true), path)
+}
+
+fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let without_waiting = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let file = File::options().read(true).custom_flags(without_waiting).open(path)?;
+    let file = options.custom_flags(without_waiting).open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
+    Ok(file)
+}
+
+/// Reads the first bytes of a regular file, this many at most.
+///
+/// # Errors
+/// As [`open_regular_file`], and when it cannot be read.
+pub fn read_regular_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    file.take(most).read_to_end(&mut bytes)?;
+    open_regular_file(path)?.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -30,6 +49,18 @@ pub fn read_regular_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 pub fn read_regular_text(path: &Path, most: u64) -> io::Result<String> {
     let bytes = read_regular_file(path, most)?;
     String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// Reads a regular file as text that is no longer than this.
+///
+/// # Errors
+/// As [`read_regular_text`], and when it is longer.
+pub fn read_short_text(path: &Path, most: u64) -> io::Result<String> {
+    let text = read_regular_text(path, most + 1)?;
+    if text.len() as u64 > most {
+        return Err(io::Error::other(format!("it has more than {most} bytes")));
+    }
+    Ok(text)
 }
 
 /// The identity of a file or a folder, whatever the paths that lead to it.
@@ -66,5 +97,6 @@ mod tests {
         let refused = read_regular_file(&path("pipe"), 4).expect_err("it would wait");
         assert_eq!(refused.to_string(), "it is not a regular file");
         assert!(read_regular_file(folder.path(), 4).is_err(), "a folder");
+        assert!(open_regular_file_to_write(&path("pipe")).is_err(), "nothing reads it");
     }
 }

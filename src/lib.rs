@@ -30,6 +30,7 @@ pub mod scan;
 pub mod store;
 pub mod sync;
 pub mod telemetry;
+pub mod threads;
 
 /// After a first sync the system's allocator keeps memory that many threads freed; this one returns
 /// it.

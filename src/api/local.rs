@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,8 +8,8 @@ use axum::Router;
 use tokio_util::sync::CancellationToken;
 
 use super::server::serve_socket;
-use super::socket::Socket;
-use crate::daemon::Watch;
+use super::socket::{Socket, SocketFile};
+use crate::daemon::{Watch, try_blocking};
 use crate::model::reason;
 
 /// The interval at which a socket that cannot be opened is tried again.
@@ -48,11 +49,21 @@ impl LocalOperations {
         Watch::system("operations socket", Arc::new(look))
     }
 
-    /// Serves a router to local users until `stop`, from the time at which the socket is open.
+    /// Serves a router to local users until `stop`, from the time at which the socket is open. One whose file is removed, or
+    /// whose folder is replaced, is opened again.
     pub async fn serve(mut self, router: Router, stop: CancellationToken) {
         loop {
             if let Some(socket) = self.socket.take() {
-                return serve_socket(socket, router, stop).await;
+                let (file, lost) = (socket.file(), stop.child_token());
+                let mut serving = pin!(serve_socket(socket, router.clone(), lost.clone()));
+                tokio::select! {
+                    () = &mut serving => return,
+                    () = until_lost(file) => {}
+                }
+                lost.cancel();
+                serving.await;
+                self.try_to_open().await;
+                continue;
             }
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -66,6 +77,18 @@ impl LocalOperations {
         let refused = opened.as_ref().err().map(|error| Arc::new(reason(error)));
         self.refused.store(refused);
         self.socket = opened.ok();
+    }
+}
+
+/// Waits until the file of a socket is not in its place any more.
+async fn until_lost(file: SocketFile) {
+    loop {
+        tokio::time::sleep(AGAIN).await;
+        let file = file.clone();
+        // A look that panics says nothing of the file.
+        if try_blocking(move || file.is_in_place()).await.is_ok_and(|is_in_place| !is_in_place) {
+            return;
+        }
     }
 }
 
@@ -93,6 +116,15 @@ mod tests {
         .await
         .expect("it is open");
         assert!(refused.load().is_none());
+        // What cleans up folders of sockets removes the file.
+        std::fs::remove_file(&path).expect("removed");
+        tokio::time::timeout(Duration::from_mins(1), async {
+            while connect_socket(&path, &data).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await
+        .expect("it is open again");
         stop.cancel();
         serving.await.expect("it ends");
         assert!(!path.exists());

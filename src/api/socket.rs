@@ -58,8 +58,34 @@ pub fn own_uid() -> io::Result<u32> {
 #[derive(Debug)]
 pub(super) struct Socket {
     listener: UnixListener,
-    path: PathBuf,
+    file: SocketFile,
     trusted: Trusted,
+}
+
+/// The file of a socket.
+#[derive(Debug, Clone)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    /// The device and the inode that it was made with.
+    made: Option<(u64, u64)>,
+}
+
+impl SocketFile {
+    fn of(path: &Path) -> Self {
+        Self { path: path.to_owned(), made: Self::there(path).ok() }
+    }
+
+    fn there(path: &Path) -> io::Result<(u64, u64)> {
+        symlink_metadata(path).map(|found| (found.dev(), found.ino()))
+    }
+
+    /// Returns false if the file was removed or replaced.
+    pub(super) fn is_in_place(&self) -> bool {
+        match Self::there(&self.path) {
+            Ok(there) => self.made.is_none_or(|made| made == there),
+            Err(error) => error.kind() != ErrorKind::NotFound,
+        }
+    }
 }
 
 impl Socket {
@@ -73,9 +99,13 @@ impl Socket {
         let trusted = Trusted::of(data).map_err(unusable)?;
         make_way(path).await?;
         let listener = UnixListener::bind(path).map_err(unusable)?;
-        let socket = Self { listener, path: path.into(), trusted };
+        let socket = Self { listener, file: SocketFile::of(path), trusted };
         set_permissions(path, Permissions::from_mode(0o600)).map_err(unusable)?;
         Ok(socket)
+    }
+
+    pub(super) fn file(&self) -> SocketFile {
+        self.file.clone()
     }
 
     /// Accepts a connection of a trusted user, and returns the user; closes those of others.
@@ -94,7 +124,9 @@ impl Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         // One that is left behind refuses connections, and the next daemon replaces it.
-        let _ = remove_file(&self.path);
+        if self.file.is_in_place() {
+            let _ = remove_file(&self.file.path);
+        }
     }
 }
 

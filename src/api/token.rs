@@ -11,12 +11,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::daemon::try_blocking;
+use crate::files::read_short_text;
 use crate::model::Digest;
 
 /// The file in the data folder with the operations token.
 pub const TOKEN_FILE: &str = "ops.token";
 /// A shorter token could be guessed.
 const LEAST_CHARACTERS: usize = 32;
+const MOST_BYTES: u64 = 4 * 1024;
 /// The interval of readings of the file.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
@@ -125,7 +127,7 @@ fn restrict(path: &Path, mode: u32) -> Option<String> {
 /// # Errors
 /// Returns an error if the file does not exist, cannot be read, or has no token.
 pub fn read_token(file: &Path) -> io::Result<String> {
-    let text = std::fs::read_to_string(file)?;
+    let text = read_short_text(file, MOST_BYTES)?;
     let token = text.trim();
     if token.len() >= LEAST_CHARACTERS {
         return Ok(token.to_owned());
@@ -191,6 +193,27 @@ mod tests {
         let third = std::fs::read_to_string(&path).expect("a token");
         assert_ne!(third, first);
         assert_eq!(token.digest(), Digest::of(third.as_bytes()));
+    }
+
+    /// P90: no later token was taken up.
+    #[test]
+    fn pipe_or_a_huge_file_in_place_of_the_token_is_named_and_the_next_token_counts() {
+        let folder = folder();
+        let path = folder.path().join(TOKEN_FILE);
+        let token = TokenFile::open(folder.path()).expect("made");
+        let first = token.digest();
+        std::fs::remove_file(&path).expect("removed");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.expect("it runs").success());
+        let problem = token.look().expect("a problem");
+        assert!(problem.contains("not a regular file"), "{problem}");
+        std::fs::remove_file(&path).expect("removed");
+        std::fs::write(&path, "n".repeat(1 << 20)).expect("written");
+        assert!(token.look().is_some_and(|problem| problem.contains("more than 4096 bytes")));
+        assert_eq!(token.digest(), first, "the earlier one stays");
+        std::fs::write(&path, "n".repeat(40)).expect("written");
+        token.look();
+        assert_eq!(token.digest(), Digest::of("n".repeat(40).as_bytes()));
     }
 
     #[test]

@@ -2,6 +2,7 @@ use super::catalogue::{Catalogue, NameUpdate};
 use super::ledger::Ledger;
 use super::writer::{Writer, Written};
 use crate::model::{Damage, LedgerEntry, Name, Timestamp};
+use crate::threads::beside;
 
 impl Catalogue {
     /// Starts the next generation: this one with the given names replaced.
@@ -38,14 +39,10 @@ impl Draft<'_> {
         let writer = &self.writer;
         let written = std::thread::scope(|scope| {
             let shares = updates.chunks(share).skip(1);
-            let shares: Vec<_> = shares.map(|share| scope.spawn(|| writer.write(share))).collect();
+            let shares: Vec<_> =
+                shares.map(|share| beside(scope, || writer.write(share))).collect();
             let mut written = writer.write(updates.get(..share).unwrap_or(updates));
-            for share in shares {
-                match share.join() {
-                    Ok(share) => written.extend(share),
-                    Err(panicked) => std::panic::resume_unwind(panicked),
-                }
-            }
+            shares.into_iter().for_each(|share| written.extend(share.join()));
             written
         });
         self.is_changed |= !written.changes.is_empty();

@@ -10,6 +10,7 @@ use super::*;
 use crate::curation::{Reach, Sanitized};
 use crate::model::{Approved, Entry, Name, OFFICIAL_META, Timestamp, Version};
 use crate::overlay::{Classification, EffectivePolicy};
+use crate::threads::refusal::with_threads;
 
 const NAMESPACE: &str = "local.vidimus";
 
@@ -96,6 +97,22 @@ impl Publisher {
         let page = self.catalogue.page(&Query::default(), 1000);
         page.items.iter().map(|item| format!("{}@{}", item.name, item.version)).collect()
     }
+}
+
+/// Each publication panicked.
+#[test]
+fn generation_is_the_same_where_the_system_gives_no_thread() {
+    let names: Vec<String> = (0..1_100).map(|number| format!("a.b/c{number}")).collect();
+    let names: Vec<_> = names.iter().map(|name| (name.as_str(), vec![("1.0.0", "x")])).collect();
+    let all = [usize::MAX, 0].map(|threads| {
+        with_threads(threads, || {
+            let mut publisher = Publisher::default();
+            publisher.publish(1_000_000, &names);
+            publisher.all()
+        })
+    });
+    assert_eq!(all[0].len(), 1_000, "a page");
+    assert_eq!(all[0], all[1]);
 }
 
 #[test]

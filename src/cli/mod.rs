@@ -42,6 +42,7 @@ mod plan_text;
 mod prepared;
 mod present;
 mod print;
+mod process;
 mod progress;
 mod query;
 mod queue;
@@ -76,6 +77,7 @@ use args::{Arguments, Command};
 use error::{CliError, Exit};
 use hold::Choice;
 use list_args::ListArguments;
+use process::{Workers, outlive_large_files};
 use stopping::{BEFORE_START, Stopping, step};
 
 use crate::config::Settings;
@@ -121,12 +123,11 @@ fn run(arguments: Arguments) -> Result<Exit, CliError> {
     let bars = MultiProgress::new();
     let format = LogFormat::or_suitable(arguments.log);
     let logs = matches!(arguments.command, Command::Serve | Command::Demo);
+    // The log panics without a thread.
+    let workers = Workers::find(logs)?;
     // Until the end: what waits is written then.
     let _log = logs.then(|| telemetry::start(format, &bars));
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(CliError::Runtime)?;
+    let runtime = workers.start()?;
     let exit = runtime.block_on(obey(arguments, format, bars));
     // Blocking work that is under way ends with its transaction; nothing waits for more.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
@@ -139,6 +140,7 @@ async fn obey(
     format: LogFormat,
     bars: MultiProgress,
 ) -> Result<Exit, CliError> {
+    outlive_large_files();
     let stopping = match arguments.command {
         Command::Serve => Stopping::listen(true),
         Command::Demo => Stopping::listen(false),

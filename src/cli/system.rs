@@ -9,13 +9,17 @@ use crate::config::{Public, Settings};
 use crate::daemon::{Services, Watch, fitting_connections, raise_descriptors};
 use crate::model::{Escaped, reason};
 use crate::store::{Store, restrict_folder};
+use crate::threads::available;
 
-/// Returns the watches of the data folder and of the reserve of disk space.
-pub(super) fn watch_data(services: &Services) -> [Watch; 2] {
+/// Returns the watches of the data folder, of the store and the reserve of disk space in it, and of threads.
+pub(super) fn watch_data(services: &Services) -> [Watch; 4] {
     let (data, store) = (services.settings.data.clone(), Arc::clone(&services.store));
+    let used = Arc::clone(&store);
     [
+        Watch::system("store", Arc::new(move || used.displaced().into_iter().collect())),
         Watch::system("data folder", Arc::new(move || close_folder(&data))),
         Watch::system("disk reserve", Arc::new(move || keep_reserve(&store))),
+        Watch::system("threads", Arc::new(start_a_thread)),
     ]
 }
 
@@ -51,6 +55,13 @@ pub(super) fn close_folder(data: &Path) -> Vec<String> {
              its own with `data`: {error}"
         )],
     }
+}
+
+/// Sees if the system still gives threads.
+fn start_a_thread() -> Vec<String> {
+    let refused = "the system gives no further thread, so work is done one after the other; raise the limit of processes of \
+        the user, the service or the container";
+    if available(1) == 0 { vec![refused.to_owned()] } else { Vec::new() }
 }
 
 /// Keeps room on the disk for what must be written when it is full.

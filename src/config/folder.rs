@@ -1,4 +1,4 @@
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{DirEntry, Metadata};
 use std::io::{Error, ErrorKind};
@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::known_files::{KnownFiles, Stamp};
 use super::system::is_of_system;
+use crate::files::read_regular_file;
 use crate::lint::{Finding, Source};
 
 /// Larger than any file a person reviews; a thousand approvals take a fifth of it.
@@ -143,7 +144,7 @@ fn read_into(folder: &Path, kind: FileKind<'_>, known: &mut KnownFiles, now: Sys
         now,
         bytes: 0,
         is_full: false,
-        read: KnownFiles { files: VecDeque::with_capacity(known.files.len()), unread: Vec::new() },
+        read: KnownFiles::with_capacity(known.files.len()),
         known: std::mem::take(known),
         findings: Vec::new(),
     };
@@ -304,7 +305,7 @@ impl Reading<'_> {
             let found = format!("a file of {} bytes", stamp.size);
             return self.error(path, found, format!("at most {MAX_FILE_BYTES} bytes; split it"));
         }
-        match std::fs::read(path).map(String::from_utf8) {
+        match read_regular_file(path, MAX_FILE_BYTES + 1).map(String::from_utf8) {
             Ok(Ok(text)) if text.trim().is_empty() => {
                 self.error(path, "an empty file", EMPTY);
             }

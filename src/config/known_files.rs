@@ -15,6 +15,8 @@ pub(super) struct Stamp {
     pub(super) size: u64,
     modified: (i64, i64),
     changed: (i64, i64),
+    /// True if the file has another name, under which it may be changed.
+    is_linked: bool,
     /// False if the file was just written: another write in the same tick of its file system's clock would leave the same
     /// times.
     pub(super) is_old: bool,
@@ -31,10 +33,14 @@ impl Stamp {
             size: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
+            is_linked: metadata.nlink() > 1,
             is_old: is_old(metadata, now),
         }
     }
 }
+
+/// The files without another name that are looked at in one call.
+const AT_ONCE: usize = 2_000;
 
 fn is_old(metadata: &Metadata, now: SystemTime) -> bool {
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -49,12 +55,18 @@ pub struct KnownFiles {
     /// Paths that the last look could not look at, since the system gave no answer: no verdict about any file. The files that were
     /// read there before are known as they were.
     pub unread: Vec<Finding>,
+    /// The number of the file that is looked at next.
+    next: usize,
 }
 
 impl KnownFiles {
     #[must_use]
     pub const fn new() -> Self {
-        Self { files: VecDeque::new(), unread: Vec::new() }
+        Self { files: VecDeque::new(), unread: Vec::new(), next: 0 }
+    }
+
+    pub(super) fn with_capacity(files: usize) -> Self {
+        Self { files: VecDeque::with_capacity(files), ..Self::new() }
     }
 
     /// Forgets files, which are then read again.
@@ -66,6 +78,22 @@ impl KnownFiles {
     #[must_use]
     pub fn are_on(&self, device: u64) -> bool {
         self.files.iter().all(|(stamp, _)| stamp.device == device)
+    }
+
+    /// Returns true if a file is not the one that was read, by its marks. Looks at those that have another name, and at
+    /// [`AT_ONCE`] of the others: at the next ones in each call.
+    pub fn have_changed(&mut self) -> bool {
+        let (count, first) = (self.files.len(), self.next);
+        let last = first + AT_ONCE;
+        self.next = if last < count { last } else { 0 };
+        let numbered = self.files.iter().enumerate();
+        let mut due = numbered
+            .filter(|(number, (stamp, _))| stamp.is_linked || (first..last).contains(number))
+            .map(|(_, (stamp, source))| (stamp, Path::new(&source.file)));
+        due.any(|(stamp, path)| {
+            let now = path.metadata().map(|found| Stamp::of(&found, UNIX_EPOCH));
+            now.ok() != Some(Stamp { is_old: false, ..*stamp })
+        })
     }
 
     /// Takes the file of a path that is behind every one that was asked for before.

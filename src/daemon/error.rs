@@ -29,6 +29,11 @@ pub enum DaemonError {
     TrustFile { path: PathBuf, source: io::Error },
     #[error("feeds of advisories cannot be read with the settings in `[egress]`")]
     Feeds { source: AccessError },
+    #[error(
+        "the system gives {found} further threads, and {needed} are needed: raise the limit of processes of the user \
+         (`ulimit -u`), the service (`TasksMax=`) or the container (`--pids-limit`)"
+    )]
+    TooFewThreads { found: usize, needed: usize },
     #[error("the supervisor of the loops panicked")]
     Panicked(#[from] tokio::task::JoinError),
 }

@@ -92,7 +92,7 @@ pub use query::{
     known_names, list, packages, quarantine, review_queue, review_sheet, rule_effects, served_at,
     show_entry, status, version_difference,
 };
-pub use run::run;
+pub use run::{THREADS_OF_LOOPS, run};
 pub(crate) use runtime::try_blocking;
 pub use runtime::{
     Bounded, Clock, ClockNotAccepted, ClockReport, Pressure, Shift, descriptors_within_reach,

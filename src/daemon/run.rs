@@ -14,7 +14,8 @@ use super::notify::Notify;
 use super::policy::{LOOK_WITHIN, Policy, Watcher, from_disk, report_overlays, watch_expiry};
 use super::publish::{self, enforce_denials, publish};
 use super::runtime::{
-    Clock, Feed, Supervisor, blocking, keep_time, report_pressure, run_on_own_thread, watch_folder,
+    Clock, Feed, Supervisor, blocking, keep_time, report_pressure, run_on_own_thread,
+    start_threads, watch_folder,
 };
 use super::screening::{self, screen};
 use super::settings_file::SettingsFile;
@@ -31,6 +32,12 @@ use crate::store::{PurgedPruning, RowKey, Store, StoreError};
 pub(super) const LONGEST_INDEXING: Duration = Duration::from_secs(5);
 /// A time far beyond the last use of the store is used after this, if no upstream has said that it is wrong.
 const LONGEST_DOUBT: Duration = Duration::from_secs(3);
+/// The loops below that have threads of their own.
+pub const THREADS_OF_LOOPS: usize = 4;
+/// The threads that are started for other work that blocks, and those that it needs, beside one for each upstream.
+const THREADS: usize = 12;
+const LEAST_THREADS: usize = 4;
+const MOST_UPSTREAMS: usize = 256;
 /// The interval at which old events are removed.
 const PRUNE_EVERY: Duration = Duration::from_hours(24);
 
@@ -45,6 +52,7 @@ pub async fn run(
     watches: Vec<Watch>,
     stop: CancellationToken,
 ) -> Result<(), DaemonError> {
+    start_all_threads(upstreams.len())?;
     let (store, clock) = (&services.store, &services.clock);
     let retrying = (Arc::clone(store), Arc::clone(clock));
     let retried = blocking(move || retry_quarantine(&retrying.0, &retrying.1)).await;
@@ -141,6 +149,13 @@ pub async fn run(
         ended?;
     }
     Ok(())
+}
+
+/// Starts the threads that may block, of which each sync run has one.
+fn start_all_threads(upstreams: usize) -> Result<(), DaemonError> {
+    let with = |others| THREADS_OF_LOOPS + upstreams.min(MOST_UPSTREAMS) + others;
+    let (found, needed) = (start_threads(with(THREADS)), with(LEAST_THREADS));
+    if found < needed { Err(DaemonError::TooFewThreads { found, needed }) } else { Ok(()) }
 }
 
 /// Returns the users of files that the settings name, each with what reads its files again.

@@ -179,6 +179,10 @@ mod tests {
         assert!(reasons[0].contains("and 1 more"), "{reasons:?}");
         fs::remove_file(&path).expect("removed");
         assert!(file.look()[0].contains("cannot be read"));
+        // A look that waits for what writes into it would be the last one.
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.expect("it runs").success());
+        assert!(file.look()[0].contains("not a regular file"));
         assert_eq!(file.next().now_or_never(), None);
     }
 

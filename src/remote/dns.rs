@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout};
 use super::dns_answer::{Emptiness, MAX_ALIASES, addresses, classify, emptiness, texts};
 use super::health::Health;
 use super::watched::Watched;
+use crate::files::read_regular_file;
 use crate::ownership::{Addresses, KeyLookup, Resolved, agreed};
 
 /// One try; hickory makes one more.
@@ -334,9 +335,12 @@ async fn over_tcp(resolver: SocketAddr, question: &[u8]) -> std::io::Result<Vec<
     Ok(answer)
 }
 
+/// The bytes of the system's file that are read.
+const MOST_BYTES: u64 = 64 * 1024;
+
 /// Returns the resolvers of the system. Only their lines are read: no other line can be wrong.
 fn of_system(file: &Path) -> Vec<SocketAddr> {
-    let text = std::fs::read(file).unwrap_or_default();
+    let text = read_regular_file(file, MOST_BYTES).unwrap_or_default();
     name_servers(&String::from_utf8_lossy(&text))
 }
 

@@ -1,10 +1,10 @@
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::archive::{Archive, Document, FeedError, MAX_DOCUMENTS, MAX_UNPACKED, is_document};
 use crate::advisory::MAX_BYTES;
+use crate::files::open_regular_file;
 use crate::model::Digest;
 
 const MAX_DEPTH: usize = 8;
@@ -39,7 +39,7 @@ impl FeedContent {
             listing.documents.sort_unstable();
             Self::Folder(listing.documents)
         } else {
-            Self::Archive(Archive::open(File::open(path)?)?)
+            Self::Archive(Archive::open(open_regular_file(path)?)?)
         };
         Ok(Some((content, listing.is_settled.then_some(mark))))
     }
@@ -91,8 +91,8 @@ impl FeedContent {
 
 fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let read =
-        File::open(path).and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes));
+    let read = open_regular_file(path)
+        .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes));
     match read {
         Err(error) => Err(format!("it cannot be read: {error}")),
         Ok(_) if bytes.len() > MAX_BYTES => Err(format!("more than {MAX_BYTES} bytes")),

@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::fs::{File, ReadDir};
+use std::fs::ReadDir;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -10,6 +10,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::watched::{Seen, mark_of};
+use crate::files::open_regular_file;
 use crate::model::{Digest, Identity, Name, Version};
 use crate::sync::{
     FetchFailure, FetchedPage, PageError, PageRequest, PageSource, PagingHeaders, RawPage,
@@ -102,7 +103,7 @@ fn page(path: &Path) -> io::Result<Page> {
     if path.metadata()?.is_dir() {
         found.collect(std::fs::read_dir(path)?, path, 0);
     } else {
-        File::open(path)?;
+        open_regular_file(path)?;
         found.files.push(path.to_owned());
     }
     let Found { mut files, mut unread } = found;
@@ -151,7 +152,7 @@ fn stamp(path: &Path) -> Option<Digest> {
 /// Reads a file of at most so many bytes.
 fn read_within(file: &Path, bytes: u64) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    File::open(file)?.take(bytes + 1).read_to_end(&mut text)?;
+    open_regular_file(file)?.take(bytes + 1).read_to_end(&mut text)?;
     if text.len() as u64 > bytes {
         return Err(io::Error::other(format!("all files have more than {MAX_BYTES} bytes")));
     }

@@ -5,19 +5,21 @@
 //! completely before it takes the place of the store, which stays beside it. A restored store has another epoch:
 //! followers notice that what they saw since the copy was made is gone.
 
-use std::fs::{File, OpenOptions, copy, hard_link, read_dir, remove_file, rename};
+use std::fs::{File, OpenOptions, hard_link, read_dir, remove_file, rename};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use redb::ReadableDatabase;
+use redb::{Database, ReadableDatabase};
 use serde::{Deserialize, Serialize};
 
-use super::database::{FILE, builder};
+use super::database::{builder, without_panic};
 use super::meta::{begin, renew_epoch};
+use super::place::{FILE, Place};
 use super::tables::{ReadTables, copy_all, count_all};
 use super::{Snapshot, Store, StoreError, Verification, folder};
+use crate::files::open_regular_file;
 use crate::model::{Bytes, Timestamp};
 
 /// A copy that is being checked, in the data folder.
@@ -57,7 +59,8 @@ impl Store {
     pub fn back_up_in(&self, data: &Path) -> Result<Backup, StoreError> {
         remove_copies(data, LEFT_BEHIND);
         let store = data.join(FILE);
-        let needed = store.metadata().map_err(|source| of_file(&store, source))?.len();
+        // The file may have been removed while it is open.
+        let needed = store.metadata().map_or(0, |store| store.len());
         let needed = needed.saturating_add(self.limits().min_free);
         if let Some(free) = self.free_bytes().filter(|free| *free < needed) {
             let (free, needed) = (Bytes(free), Bytes(needed));
@@ -91,7 +94,7 @@ fn copied(snapshot: &Snapshot, created: File, file: &Path) -> Result<Backup, Sto
         builder().create_file(created).map_err(|error| StoreError::opening(file, error))?;
     let rows = copy_all(&snapshot.tables, || begin(&target))?;
     drop(target);
-    let read = builder().open(file).map_err(|error| StoreError::opening(file, error))?;
+    let read = open(file)?;
     let found = count_all(&ReadTables::new(read.begin_read()?))?;
     if found != rows {
         let source =
@@ -120,6 +123,10 @@ fn remove_copies(data: &Path, least: Duration) {
     }
 }
 
+fn open(file: &Path) -> Result<Database, StoreError> {
+    builder().open(file).map_err(|error| StoreError::opening(file, error))
+}
+
 fn create(file: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(file)
 }
@@ -138,18 +145,19 @@ pub fn restore(copy_of: &Path, data: &Path, now: Timestamp) -> Result<Restored, 
     folder::create(data).map_err(|source| of_file(data, source))?;
     let (current, part) = (data.join(FILE), data.join(PART));
     // Locked until the end; one that is damaged is what a copy is for.
-    let opened =
-        match builder().open(&current).map_err(|error| StoreError::opening(&current, error)) {
-            Err(StoreError::Locked { path }) => return Err(StoreError::Locked { path }),
-            opened => opened.ok(),
-        };
+    let _place = Place::lock(data)?;
+    let opened = match without_panic(&current, || open(&current)) {
+        Err(StoreError::Locked { path }) => return Err(StoreError::Locked { path }),
+        opened => opened.ok(),
+    };
     let is_itself = |path: &Path| copy_of.canonicalize().ok().zip(path.canonicalize().ok());
     if is_itself(&current).is_some_and(|(one, other)| one == other) {
         let problem = "it is the store itself".to_owned();
         return Err(StoreError::Unsound { path: copy_of.to_owned(), problem });
     }
     let _ = remove_file(&part);
-    let restored = prepared(copy_of, &part, now).and_then(|verification| {
+    let prepared = without_panic(copy_of, || prepared(copy_of, &part, now));
+    let restored = prepared.and_then(|verification| {
         let before = replace(&current, &part, data)?;
         Ok(Restored { entries: verification.entries, before })
     });
@@ -162,22 +170,19 @@ pub fn restore(copy_of: &Path, data: &Path, now: Timestamp) -> Result<Restored, 
 
 /// Copies the copy beside the store, checks it, and gives it another epoch.
 fn prepared(copy_of: &Path, part: &Path, now: Timestamp) -> Result<Verification, StoreError> {
-    let new = create(part).map_err(|source| of_file(part, source))?;
+    let mut copied = open_regular_file(copy_of).map_err(|source| of_file(copy_of, source))?;
+    let mut new = create(part).map_err(|source| of_file(part, source))?;
+    io::copy(&mut copied, &mut new).map_err(|source| of_file(copy_of, source))?;
     drop(new);
-    copy(copy_of, part).map_err(|source| of_file(copy_of, source))?;
-    // The copy may have the mode of another folder.
-    folder::open_private(part).map_err(|source| of_file(part, source))?;
-    let database =
-        builder().open(part).map_err(|error| match StoreError::opening(part, error) {
-            // The advice about a damaged store is not for a copy.
-            StoreError::NotAStore { .. } => StoreError::Unsound {
-                path: copy_of.to_owned(),
-                problem:
-                    "it is no store, or it is damaged: name a file that `vidimus backup` wrote"
-                        .to_owned(),
-            },
-            error => error,
-        })?;
+    let database = open(part).map_err(|error| match error {
+        // The advice about a damaged store is not for a copy.
+        StoreError::NotAStore { .. } => StoreError::Unsound {
+            path: copy_of.to_owned(),
+            problem: "it is no store, or it is damaged: name a file that `vidimus backup` wrote"
+                .to_owned(),
+        },
+        error => error,
+    })?;
     let mut store = Store::checked(database, copy_of, now)?;
     let is_whole = store.check_file()?;
     let verification = store.snapshot()?.verify()?;
@@ -291,6 +296,31 @@ mod tests {
         assert!(refused.to_string().contains("A-1"), "{refused}");
         assert_eq!(feeds(&Store::open(&data, NOW).expect("a store")), ["one", "two"]);
         assert!(!data.join(PART).exists());
+    }
+
+    /// P33: a pipe was waited for, and a page that the engine cannot read ended the command with a trace.
+    #[test]
+    fn pipe_or_a_copy_with_any_page_changed_is_refused_and_leaves_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (data, file) = (folder.path().join("data"), folder.path().join("copy"));
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.expect("it runs").success());
+        let refused = restore(&pipe, &data, NOW).expect_err("a pipe");
+        assert!(crate::model::reason(&refused).contains("not a regular file"), "{refused}");
+        filled(&data).back_up(&file).expect("copied");
+        let bytes = std::fs::read(&file).expect("a copy");
+        let mut refusals = 0;
+        for place in (4_096..bytes.len()).step_by(4_096) {
+            let mut changed = bytes.clone();
+            changed[place] ^= 0xff;
+            std::fs::write(&file, &changed).expect("written");
+            // A page that is not in use may be any.
+            refusals += u32::from(restore(&file, &data, NOW).is_err());
+            assert!(!data.join(PART).exists());
+        }
+        assert!(refusals > 0);
+        assert_eq!(feeds(&Store::open(&data, NOW).expect("a store")), ["one", "two"]);
     }
 
     #[test]

@@ -1,15 +1,19 @@
 use std::fmt;
-use std::path::Path;
+use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
-use redb::{Database, ReadableDatabase, StorageBackend, WriteTransaction};
+use redb::{Database, DatabaseError, ReadableDatabase, StorageBackend, WriteTransaction};
 
 use super::advised::Advised;
 use super::codec::{Packer, Unpackers};
 use super::folder;
 use super::health::{Health, WriteFailure};
 use super::meta::{begin, initialise, raise_newest_timestamp};
+use super::place::{FILE, Place};
+use super::read_only::ReadOnlyFile;
 use super::reserve::Reserve;
 use super::{Snapshot, StoreError};
 use crate::model::Timestamp;
@@ -17,7 +21,6 @@ use crate::sync::DiskLimits;
 
 /// redb's own default is 1 GiB; the heads of 100,000 entries fit in this.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
-pub(super) const FILE: &str = "vidimus.redb";
 
 /// An open store. It is locked against every other process.
 #[derive(Debug)]
@@ -27,6 +30,10 @@ pub struct Store {
     is_closed: AtomicBool,
     /// Opens the file again.
     reopen: Reopen,
+    /// A store in memory has none.
+    place: Option<Arc<Place>>,
+    /// The file, if nothing can be written to it.
+    read_only: Option<PathBuf>,
     health: Health,
     reserve: Reserve,
     limits: DiskLimits,
@@ -42,23 +49,54 @@ impl Store {
     /// When it cannot be made, is in use by another process, has another format, or is not a store.
     pub fn create(data: &Path, now: Timestamp) -> Result<Self, StoreError> {
         folder::create(data).map_err(|source| StoreError::File { path: data.into(), source })?;
+        let place = Place::lock(data)?;
         let path = data.join(FILE);
         folder::open_private(&path)
             .map_err(|source| StoreError::File { path: path.clone(), source })?;
-        let opened = builder().create(&path).map_err(|error| StoreError::opening(&path, error))?;
-        let store = Self::initialised(opened, &path, Reopen::file(&path), now)?;
-        Ok(Self { reserve: Reserve::in_folder(data), ..store })
+        Self::in_place(place, data, now, |path| builder().create(path))
     }
 
-    /// Opens an existing store.
+    /// Opens an existing store; to read it alone, if its file system is mounted read-only.
     ///
     /// # Errors
     /// As for [`Store::create`], and when there is none.
     pub fn open(data: &Path, now: Timestamp) -> Result<Self, StoreError> {
+        match Self::in_place(Place::lock(data)?, data, now, |path| builder().open(path)) {
+            Err(StoreError::File { source, .. })
+                if source.kind() == ErrorKind::ReadOnlyFilesystem =>
+            {
+                Self::open_read_only(data, now)
+            }
+            opened => opened,
+        }
+    }
+
+    pub(super) fn open_read_only(data: &Path, now: Timestamp) -> Result<Self, StoreError> {
+        let open = |path: &Path| builder().create_with_backend(ReadOnlyFile::open(path)?);
+        let store = Self::in_place(Place::lock(data)?, data, now, open)?;
+        Ok(Self { reopen: Reopen(Box::new(|| None)), read_only: Some(data.join(FILE)), ..store })
+    }
+
+    fn in_place(
+        place: Place,
+        data: &Path,
+        now: Timestamp,
+        open: impl FnOnce(&Path) -> Result<Database, DatabaseError>,
+    ) -> Result<Self, StoreError> {
         let path = data.join(FILE);
-        let opened = builder().open(&path).map_err(|error| StoreError::opening(&path, error))?;
-        let store = Self::initialised(opened, &path, Reopen::file(&path), now)?;
-        Ok(Self { reserve: Reserve::in_folder(data), ..store })
+        without_panic(&path, || {
+            let opened = open(&path).map_err(|error| StoreError::opening(&path, error))?;
+            let place = Arc::new(place.with_file());
+            let reopen = Reopen::file(&path, Arc::clone(&place));
+            let store = Self::initialised(opened, &path, reopen, now)?;
+            Ok(Self { reserve: Reserve::in_folder(data), place: Some(place), ..store })
+        })
+    }
+
+    /// Returns the problem of a store whose data folder or file was moved, removed or replaced while it is in use.
+    #[must_use]
+    pub fn displaced(&self) -> Option<String> {
+        self.place.as_ref()?.problem()
     }
 
     fn initialised(
@@ -72,6 +110,8 @@ impl Store {
             database: RwLock::new(Some(database)),
             is_closed: AtomicBool::new(false),
             reopen,
+            place: None,
+            read_only: None,
             health: Health::default(),
             reserve: Reserve::default(),
             limits: DiskLimits::default(),
@@ -233,6 +273,9 @@ impl Store {
         now: Timestamp,
         change: impl FnOnce(&WriteTransaction) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        if let Some(path) = &self.read_only {
+            return Err(StoreError::ReadOnly { path: path.clone() });
+        }
         let transaction = {
             let database = self.lock();
             begin(database.as_ref().ok_or(StoreError::Closed)?)?
@@ -262,6 +305,7 @@ impl Store {
     pub fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
         self.database.write().unwrap_or_else(PoisonError::into_inner).take();
+        self.place.iter().for_each(|place| place.release());
     }
 }
 
@@ -272,9 +316,10 @@ const MEMORY: &str = "memory";
 struct Reopen(Box<dyn Fn() -> Option<Database> + Send + Sync>);
 
 impl Reopen {
-    fn file(path: &Path) -> Self {
+    /// Another file in the place of the one that failed is another store.
+    fn file(path: &Path, place: Arc<Place>) -> Self {
         let path = path.to_owned();
-        Self(Box::new(move || builder().open(&path).ok()))
+        Self(Box::new(move || if place.has_file() { builder().open(&path).ok() } else { None }))
     }
 }
 
@@ -282,6 +327,17 @@ impl fmt::Debug for Reopen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Reopen")
     }
+}
+
+/// Opens and reads a file whose pages may be damaged: the storage engine may panic then.
+pub(super) fn without_panic<T>(
+    path: &Path,
+    read: impl FnOnce() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        let source = redb::Error::Corrupted("the storage engine failed over its pages".to_owned());
+        Err(StoreError::NotAStore { path: path.to_owned(), source })
+    })
 }
 
 pub(super) fn builder() -> redb::Builder {

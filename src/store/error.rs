@@ -32,6 +32,11 @@ pub enum StoreError {
     NotAStore { path: PathBuf, source: redb::Error },
     #[error("{path} is not a sound copy of a store, so nothing changed; {problem}")]
     Unsound { path: PathBuf, problem: String },
+    #[error(
+        "the file system of the store {path} is mounted read-only: commands that only read work, and `vidimus backup`; \
+         mount it read-write, or use a copy with --data"
+    )]
+    ReadOnly { path: PathBuf },
     #[error("the file {path} cannot be used")]
     File { path: PathBuf, source: std::io::Error },
     #[error(
@@ -82,12 +87,14 @@ impl StoreError {
             || self.is_full()
     }
 
-    /// Returns true if the disk has no room, or a quota is reached.
+    /// Returns true if the disk has no room, or a quota or the limit of a file's size is reached.
     pub(super) fn is_full(&self) -> bool {
-        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
         let Self::Engine { source } = self else { return false };
         match &**source {
-            redb::Error::Io(error) => matches!(error.kind(), StorageFull | QuotaExceeded),
+            redb::Error::Io(error) => {
+                matches!(error.kind(), FileTooLarge | QuotaExceeded | StorageFull)
+            }
             _ => false,
         }
     }

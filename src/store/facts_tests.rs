@@ -2,7 +2,7 @@
 
 use redb::ReadableTable;
 
-use super::database::FILE;
+use super::place::FILE;
 use super::tables::{BODIES, FACTS, HEADS, META};
 use super::tests::{NOW, accept, commit, entry, quarantined};
 use super::*;

@@ -15,6 +15,7 @@ use rustix::io::Errno;
 
 use super::StoreError;
 use super::folder::open_private;
+use crate::files::{open_regular_file, open_regular_file_to_write};
 
 const FILE: &str = "reserve";
 /// Enough for the ledger and the deletions of a registry with 100,000 entries.
@@ -146,7 +147,7 @@ impl Reserve {
 /// # Errors
 /// When it cannot be opened: it may be there, and must not be replaced.
 fn find(path: &Path) -> io::Result<Found> {
-    let mut file = match File::open(path) {
+    let mut file = match open_regular_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Absent),
         opened => opened?,
     };
@@ -210,7 +211,7 @@ fn cut(path: &Path, left: u64) -> io::Result<()> {
 
 /// Writes the share of new content behind the size.
 fn write_left(path: &Path, left: u64) -> io::Result<File> {
-    let mut file = File::options().write(true).open(path)?;
+    let mut file = open_regular_file_to_write(path)?;
     file.seek(io::SeekFrom::Start(size_of::<u64>() as u64))?;
     file.write_all(&left.to_le_bytes())?;
     Ok(file)
@@ -256,6 +257,20 @@ mod tests {
         let StoreError::File { source, .. } = &error else { panic!("{error}") };
         assert_eq!(Errno::from_io_error(source), Some(Errno::LOOP));
         assert!(path.is_symlink());
+    }
+
+    /// P90: a start waited for what writes into it, without a word.
+    #[test]
+    fn pipe_in_place_of_the_reserve_is_an_error_and_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(FILE);
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.expect("it runs").success());
+        let reserve = Reserve::in_folder(folder.path());
+        let error = reserve.restore().expect_err("a pipe");
+        assert!(crate::model::reason(&error).contains("not a regular file"), "{error}");
+        reserve.observe(&full());
+        assert!(!content(&reserve), "there is no room to give");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::value::RawValue;
 
-use super::database::FILE;
+use super::place::FILE;
 use super::*;
 use crate::artefact::{PackageKey, PackageLookup, PackageRecord};
 use crate::curation::tests::fixtures;

@@ -19,6 +19,8 @@ const EXCERPT_CHARACTERS: usize = 60;
 #[derive(Debug)]
 pub struct RawPage<'a> {
     pub rows: Vec<&'a RawValue>,
+    /// True if the rows are `null`: some registries write an empty list so.
+    is_null: bool,
     /// `None` on the last page.
     pub next_cursor: Option<String>,
     /// The whole answer, whose other members may say that the list goes on.
@@ -46,14 +48,14 @@ pub enum PageError {
 #[derive(Deserialize)]
 struct Body<'a> {
     #[serde(borrow, deserialize_with = "rows")]
-    servers: Vec<&'a RawValue>,
+    servers: Option<Vec<&'a RawValue>>,
     #[serde(borrow)]
     metadata: &'a RawValue,
 }
 
-/// Reads the rows; a registry may write an empty list as `null`, but a member that is missing says nothing.
-fn rows<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<&'de RawValue>, D::Error> {
-    Option::deserialize(value).map(Option::unwrap_or_default)
+/// Reads the rows, which may be `null`; a member that is missing is an error.
+fn rows<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Vec<&'de RawValue>>, D::Error> {
+    Option::deserialize(value)
 }
 
 #[derive(Deserialize)]
@@ -81,15 +83,17 @@ impl<'a> RawPage<'a> {
         {
             return Err(PageError::Cursor);
         }
-        let rows = page.servers;
-        Ok(Self { rows, next_cursor: next_cursor.map(Cow::into_owned), body })
+        let is_null = page.servers.is_none();
+        let rows = page.servers.unwrap_or_default();
+        Ok(Self { rows, is_null, next_cursor: next_cursor.map(Cow::into_owned), body })
     }
 
     /// Checks that a page without a cursor is the last one. It may have its cursor under another name, beside its
     /// `metadata` or in a header, also if it is not full, since a registry may have a limit of its own.
     ///
     /// # Errors
-    /// [`PageError::UnknownEnd`] with what may say that the list goes on.
+    /// [`PageError::UnknownEnd`] with what may say that the list goes on, and [`PageError::Shape`] for a whole list that is
+    /// `null`.
     pub fn check_end(
         &self,
         request: &PageRequest,
@@ -98,6 +102,10 @@ impl<'a> RawPage<'a> {
     ) -> Result<(), PageError> {
         if self.next_cursor.is_some() {
             return Ok(());
+        }
+        // No changes can mean nothing else; a whole list that is nothing may be a failure.
+        if self.is_null && request.updated_since.is_none() {
+            return Err(PageError::Shape { why: "`servers` of a whole list is null".to_owned() });
         }
         let is_full = self.rows.len() >= request.limit as usize;
         let end = ReadSoFar {
@@ -146,7 +154,7 @@ impl<'a> RawPage<'a> {
     pub fn read_versions(body: &'a [u8]) -> Result<Self, PageError> {
         #[derive(Deserialize)]
         struct Versions<'a> {
-            #[serde(borrow, deserialize_with = "rows")]
+            #[serde(borrow)]
             servers: Vec<&'a RawValue>,
             #[serde(borrow, default)]
             metadata: Option<&'a RawValue>,
@@ -158,7 +166,7 @@ impl<'a> RawPage<'a> {
         let read = ReadSoFar { rows, pages: 1, is_comparable: true };
         let metadata = metadata.map(|metadata| (metadata, MemberPlace::Metadata));
         match metadata.and_then(|metadata| sign_of_more(metadata, &[], read)) {
-            None => Ok(Self { rows: servers, next_cursor: None, body }),
+            None => Ok(Self { rows: servers, is_null: false, next_cursor: None, body }),
             Some(sign) => Err(PageError::UnknownEnd { rows, sign }),
         }
     }
@@ -280,6 +288,13 @@ mod tests {
     ) {
         let body = r#"{"servers":[{},{}],"metadata":{"total":13}}"#;
         assert_eq!(refusal(body, limit, (12, is_whole)).is_some(), refused);
+    }
+
+    #[test]
+    fn null_is_an_empty_list_of_changes_and_no_whole_list() {
+        let body = r#"{"servers":null,"metadata":{"count":0}}"#;
+        assert_eq!(refusal(body, 100, (0, false)), None);
+        assert!(refusal(body, 100, (0, true)).is_some_and(|why| why.contains("null")));
     }
 
     #[test]

@@ -349,6 +349,7 @@ async fn withdrawn_upstream_stays_so_when_its_file_is_removed_and_after_a_restar
     assert!(!explained.contains("from ours: served"), "{explained}");
     let daemon = place.start().await;
     daemon.synced().await;
+    eventually("what is served is known", async || (own(&daemon).await != 503).then_some(())).await;
     assert_eq!(own(&daemon).await, 404);
     place.write("upstreams/ours.toml", &file);
     eventually("it is served again", async || (own(&daemon).await == 200).then_some(())).await;

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use crate::support::daemon::{Workplace, text};
 use crate::support::registry::Row;
 use crate::support::upstream::Upstream;
+use crate::support::wait::eventually;
 
 /// Returns the names of the copies that commands have not moved out of the data folder.
 fn copies_in(place: &Workplace) -> Vec<String> {
@@ -74,4 +75,43 @@ async fn file_that_is_no_sound_copy_is_refused_and_changes_nothing() {
         );
     }
     assert_eq!(place.run(&["verify"]).status.code(), Some(0));
+}
+
+/// P106: what the first daemon stored was lost, a second one took its folder, and no command reached it.
+#[tokio::test(flavor = "multi_thread")]
+async fn store_that_is_removed_while_it_is_used_can_be_saved_and_admits_no_second_daemon() {
+    let upstream = Upstream::start([Row::new("com.example/tool", "1.0.0")]).await;
+    let place = Workplace::new(&upstream.url);
+    place.approve("com.example/tool");
+    let daemon = place.start().await;
+    daemon.lists(&["com.example/tool@1.0.0"]).await;
+    fs::remove_file(place.data().join("vidimus.redb")).expect("removed");
+    let is_in_use = || {
+        let second = place.refused_start();
+        let restored = place.run(&["restore", "copy.redb"]);
+        [second, restored].map(|output| text(&output.stderr).contains("in use"))
+    };
+    let backup = place.json(&["backup", "copy.redb", "--json"]);
+    assert!(backup["rows"].as_u64() > Some(5), "{backup}");
+    assert_eq!(is_in_use(), [true; 2]);
+    eventually("it is an alert", async || {
+        let alerts = place.print(&["alerts", "--kind", "system-refused", "--json"]);
+        (alerts.contains("vidimus.redb was moved") && alerts.contains("vidimus backup"))
+            .then_some(())
+    })
+    .await;
+    // The folder is replaced, too: the socket and the lock are there again.
+    fs::rename(place.data(), place.path().join("moved")).expect("renamed");
+    fs::create_dir(place.data()).expect("a folder");
+    eventually("commands reach the daemon", async || {
+        place.run(&["status"]).status.success().then_some(())
+    })
+    .await;
+    assert_eq!(is_in_use(), [true; 2]);
+    fs::remove_file(place.path().join("copy.redb")).expect("removed");
+    place.json(&["backup", "copy.redb", "--json"]);
+    assert_eq!(daemon.signal("TERM").await, Some(0));
+    assert!(place.run(&["restore", "copy.redb"]).status.success());
+    let daemon = place.start().await;
+    daemon.lists(&["com.example/tool@1.0.0"]).await;
 }

@@ -56,7 +56,7 @@ fn bad_arguments_exit_with_2(#[case] arguments: &[&str]) {
     &["policy.yaml:1:35: `>2, <1`", "`>` needs all three numbers"]
 )]
 #[case("overlays/policy.yaml", "servers: [{name: a.b*/c, tier: 1}]", &["policy.yaml:1:18: `a.b*/c`", "never inside a label"])]
-#[case("overlays/more.txt", "x", &["more.txt:1:1: a file of another kind", "only `*.yaml` and `*.md` belong here"])]
+#[case("overlays/more.yml", "x", &["more.yml:1:1: a file of another kind", "only `*.yaml` and `*.md` belong here"])]
 #[case(
     "vidimus.toml",
     "lisen = \"x\"",

@@ -259,7 +259,7 @@ async fn slow_connections_of_few_addresses_lock_no_client_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn idle_connections_leave_descriptors_for_a_denial() {
     let (_upstream, mut place) = workplace().await;
-    place.limit_open_files("-n 200");
+    place.limit("-n 200");
     let warned = place.print(&["check"]);
     assert!(warned.contains("4096 `connections` with at most 200 open files"), "{warned}");
     assert!(warned.contains("at most 100 are accepted"), "{warned}");

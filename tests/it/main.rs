@@ -28,6 +28,7 @@ mod demo;
 mod documents;
 mod epochs;
 mod escapes;
+mod exhaustion;
 mod faults;
 mod full_disk;
 mod generated;

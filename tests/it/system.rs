@@ -69,7 +69,7 @@ async fn socket_and_folder_that_the_system_refuses_are_alerts_that_end_with_thei
 #[tokio::test(flavor = "multi_thread")]
 async fn soft_limit_of_open_files_is_raised_to_the_hard_one() {
     let mut place = Workplace::new("http://127.0.0.1:9");
-    place.limit_open_files("-Sn 256");
+    place.limit("-Sn 256");
     let daemon = place.start().await;
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", daemon.pid()));
     let Ok(limits) = limits else { return skipped("this system shows no limits of a process") };
@@ -83,7 +83,7 @@ async fn soft_limit_of_open_files_is_raised_to_the_hard_one() {
 async fn connections_beyond_the_limit_of_open_files_are_an_alert_and_none_in_a_demo() {
     let upstream = Upstream::start([Row::new("a.b/c", "1.0.0")]).await;
     let mut place = Workplace::new(&upstream.url);
-    place.limit_open_files("-n 200");
+    place.limit("-n 200");
     let mut daemon = place.start().await;
     let detail = refused(&daemon, "connections", true).await;
     assert!(detail.contains("4096, and with 200 open files at most 100"), "{detail}");

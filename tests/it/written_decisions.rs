@@ -389,7 +389,7 @@ async fn rule_is_edited_where_it_stands_and_a_new_one_added_beside_its_name() {
 /// An emergency does not wait until every file is in order.
 #[rstest::rstest]
 #[case::broken_file("overlays/broken.yaml", "servers: [\n")]
-#[case::stray_file("overlays/notes.txt", "a note\n")]
+#[case::stray_file("overlays/policy.yml", "a note\n")]
 #[case::empty_file("overlays/empty.yaml", "")]
 #[case::contradiction(
     "overlays/other.yaml",

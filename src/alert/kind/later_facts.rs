@@ -236,7 +236,8 @@ pub(super) const LATER_FACTS: [Facts; 41] = [
         kind: AlertKind::SystemRefused,
         word: "system-refused",
         meaning: "The system refuses something that the daemon asks for and can go on without: the socket of operations, the \
-            mode of the data folder, room for the reserve on the disk, or the open files that `[limits] connections` needs.",
+            mode of the data folder, room for the reserve on the disk, threads, or the open files that `[limits] connections` \
+            needs; or the data folder or its store was moved, removed or replaced while it is in use.",
         remedy: "Read the reason, and correct its cause; the daemon asks again every 10 seconds, for more open files at a \
             restart, and takes other settings up by itself.",
     },

@@ -9,7 +9,7 @@ use super::committer::{Committer, PendingBatch, Target};
 use super::limit::limit_now;
 use super::options::{Fetched, Observer, RunOptions, SyncFailure};
 use super::quarantine_room::{FullQuarantine, QuarantineRoom};
-use super::repeated::{Deletions, supersede_pending};
+use super::repeated::Deletions;
 use super::rows::classify_row;
 use super::safety::{Judged, counted, hold};
 use crate::config::Trust;
@@ -167,7 +167,7 @@ impl<O: Observer> Ingest<O> {
     fn add_page(
         &mut self,
         snapshot: &Snapshot,
-        committer: &Committer<'_>,
+        committer: &Committer<'_, O>,
         fetched: &Fetched,
     ) -> Result<u64, SyncFailure> {
         let now = self.clock.now();
@@ -186,7 +186,7 @@ impl<O: Observer> Ingest<O> {
             } else {
                 classify_row(item, now, snapshot, upstream)?
             };
-            let change = supersede_pending(change, item, committer);
+            let change = committer.supersede(change, item);
             let change = self.within_limits(change, snapshot)?;
             if self.deletions.overrule(&change) {
                 continue;
@@ -299,7 +299,7 @@ impl<O: Observer> Ingest<O> {
     }
 
     /// Enqueues the batch for commit; returns false when an earlier one could not be committed.
-    fn flush(&mut self, committer: &mut Committer<'_>) -> bool {
+    fn flush(&mut self, committer: &mut Committer<'_, O>) -> bool {
         let rows: Vec<Row> = std::mem::take(&mut self.batch).into_values().collect();
         let seen = std::mem::take(&mut self.seen);
         if self.options.dry_run {

@@ -3,11 +3,8 @@
 
 use std::collections::HashMap;
 
-use serde_json::value::RawValue;
-
-use super::committer::Committer;
-use crate::model::{Digest, Entry, Status, Timestamp};
-use crate::sync::{Change, Kind, Row};
+use crate::model::{Digest, Status, Timestamp};
+use crate::sync::{Change, Row};
 
 /// Deletions of one run that are remembered; the official registry lists some ten thousand.
 const MAX_DELETIONS: usize = 200_000;
@@ -51,28 +48,13 @@ fn seen(change: &Change) -> ([u8; 16], Option<Status>, Option<Timestamp>) {
     (digest.as_bytes().first_chunk().copied().unwrap_or_default(), status, updated_at)
 }
 
-/// Turns an unchanged row into a write when another row of its key is under way to the store: the last
-/// one in a sync run counts.
-pub(super) fn supersede_pending(
-    change: Change,
-    item: &RawValue,
-    committer: &Committer<'_>,
-) -> Change {
-    let Change::Unchanged(identity, head) = &change else { return change };
-    let key = (identity.name.to_string(), identity.version.to_string());
-    if !committer.has_under_way(&key) {
-        return change;
-    }
-    match Entry::read(item, head.first_seen) {
-        Ok(entry) => Change::Write { row: Row::Entry(entry), kind: Kind::Updated },
-        Err(_) => change,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::value::RawValue;
+
     use super::*;
-    use crate::model::Quarantined;
+    use crate::model::{Entry, Quarantined};
+    use crate::sync::Kind;
 
     fn entry(version: &str, status: &str, updated_at: &str) -> Change {
         let item = format!(

@@ -1,5 +1,7 @@
 use std::fs::Metadata;
+use std::mem::ManuallyDrop;
 use std::os::unix::fs::MetadataExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +11,7 @@ use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::watch;
 
 use crate::config::{Folder, KnownFiles, read_changed_overlays};
+use crate::threads::available;
 
 /// The function that reads the folder; a test has one that hangs.
 pub(in crate::daemon) type ReadFolder = Arc<dyn Fn(&Path, &mut KnownFiles) -> Folder + Send + Sync>;
@@ -69,13 +72,14 @@ impl WatchedFolder {
     }
 
     /// Reads the files whose stamps changed, and watches the folder if it can be watched. Returns `None`, and reads
-    /// nothing, if no look is due and a change would have been notified.
+    /// nothing, if no look is due, a change of the folder would have been notified, and the files that were read are the
+    /// same: one that is changed under another name, by another mount or in memory is not notified of.
     pub(super) fn look(&mut self, is_due: bool) -> Option<Folder> {
         // The folder may have been replaced by another one, of which its notifier knows nothing.
         let folder = self.path.metadata().ok().filter(Metadata::is_dir);
         let folder = folder.map(|folder| (folder.dev(), folder.ino()));
         let is_same = folder == self.watched;
-        if is_same && !is_due && self.is_notified {
+        if is_same && !is_due && self.is_notified && !self.known.have_changed() {
             return None;
         }
         if !is_same || self.must_watch_again() {
@@ -127,10 +131,17 @@ fn notifier_of(folder: &Path, changed: &watch::Sender<()>) -> notify::Result<Not
             notify.send_replace(());
         }
     };
-    let mut watcher = notify::recommended_watcher(handle)?;
+    let no_thread = || notify::Error::generic("the system gives no further thread");
+    if available(1) == 0 {
+        return Err(no_thread());
+    }
+    // A watcher whose thread was not started panics when it is used, and ends the process when it is dropped.
+    let mut watcher = ManuallyDrop::new(notify::recommended_watcher(handle)?);
     // The folder, not its files: after an atomic replacement a watch on a file reports nothing.
-    watcher.watch(folder, RecursiveMode::Recursive)?;
-    Ok(Notifier { _watcher: watcher, has_failed })
+    let mut watch = || watcher.watch(folder, RecursiveMode::Recursive);
+    let watched = catch_unwind(AssertUnwindSafe(&mut watch)).map_err(|_| no_thread())?;
+    let watcher = ManuallyDrop::into_inner(watcher);
+    watched.map(|()| Notifier { _watcher: watcher, has_failed })
 }
 
 /// Returns true if every change of a file system passes through this kernel, which notifies of it. What other machines,
@@ -156,6 +167,7 @@ fn is_local(_: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::threads::refusal::with_threads;
 
     struct Scene {
         place: tempfile::TempDir,
@@ -218,6 +230,37 @@ mod tests {
         });
         assert_eq!(scene.files(true), Some(1));
         assert_eq!(scene.files(false), Some(1), "it may have lost a notification");
+    }
+
+    /// P26: the denial came half a minute later.
+    #[test]
+    fn file_that_is_changed_under_another_name_is_found_without_a_notification() {
+        let mut scene = Scene::new();
+        scene.write("elsewhere.yaml");
+        let elsewhere = scene.place.path().join("elsewhere.yaml");
+        let linked = scene.place.path().join("overlays/a.yaml");
+        std::fs::hard_link(&elsewhere, linked).expect("a link");
+        assert_eq!(scene.files(true), Some(1));
+        if !scene.folder.is_notified {
+            return;
+        }
+        assert_eq!(scene.files(false), None);
+        std::fs::write(&elsewhere, "servers: [] # changed").expect("a file");
+        assert_eq!(scene.files(false), Some(1));
+        assert_eq!(scene.files(false), None);
+    }
+
+    /// The process ended.
+    #[test]
+    fn notifier_without_a_thread_is_refused_and_the_folder_is_looked_at() {
+        let mut scene = Scene::new();
+        scene.write("overlays/a.yaml");
+        let found = with_threads(0, || (scene.files(true), scene.files(false)));
+        assert_eq!(found, (Some(1), Some(1)));
+        assert_eq!(scene.folder.unwatched.as_deref(), Some("the system gives no further thread"));
+        scene.folder.tried = Instant::now().checked_sub(WATCH_AGAIN);
+        scene.files(false);
+        assert_eq!(scene.folder.unwatched, None);
     }
 
     #[test]

@@ -1,6 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::thread::ScopedJoinHandle;
 use std::time::Instant;
 
 use tracing::info;
@@ -19,6 +18,7 @@ use crate::history::RuleDigests;
 use crate::model::{Escaped, LedgerEntry, Name, Shown, Version};
 use crate::overlay::OverlaySet;
 use crate::store::{Evaluated, NewEvents, Snapshot, StoreError, ViewChanges};
+use crate::threads::beside;
 
 /// Builds generations: evaluates names, renders changed entries, commits the ledger's difference and
 /// swaps all views as one.
@@ -153,9 +153,9 @@ impl Publisher {
                 let store = &publication.store;
                 store.commit_ledger(&of_views, &authorities, &evaluated, new_events, at)
             };
-            let committing = scope.spawn(commit);
+            let committing = beside(scope, commit);
             let next: Vec<Catalogue> = drafts.into_iter().map(Draft::finish).collect();
-            joined(committing).map(|()| next)
+            committing.join().map(|()| next)
         });
         let next = match next {
             Ok(next) => next,
@@ -339,16 +339,12 @@ fn evaluate_names(
         let others: Vec<_> = names
             .chunks(share)
             .skip(1)
-            .map(|share| scope.spawn(move || evaluate_name(share)))
+            .map(|share| beside(scope, move || evaluate_name(share)))
             .collect();
         let mut evaluated = evaluate_name(names.get(..share).unwrap_or(names))?;
         for other in others {
-            evaluated.extend(joined(other)?);
+            evaluated.extend(other.join()?);
         }
         Ok(evaluated)
     })
-}
-
-fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panicked| std::panic::resume_unwind(panicked))
 }

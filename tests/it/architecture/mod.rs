@@ -13,9 +13,10 @@ use layers::Permission;
 use source::Source;
 
 /// Every module, from the bottom up, with the modules that it may use.
-const MAY_USE: [Permission<'static>; 26] = [
+const MAY_USE: [Permission<'static>; 27] = [
     ("model", &[]),
     ("files", &[]),
+    ("threads", &[]),
     ("lint", &["model"]),
     ("sync", &["model"]),
     ("ownership", &["model"]),
@@ -40,11 +41,12 @@ const MAY_USE: [Permission<'static>; 26] = [
             "advisory",
         ],
     ),
-    ("catalog", &["model", "artefact", "provenance", "overlay", "curation"]),
+    ("catalog", &["threads", "model", "artefact", "provenance", "overlay", "curation"]),
     ("history", &["model", "lint", "overlay", "ownership"]),
     (
         "store",
         &[
+            "files",
             "model",
             "lint",
             "alert",
@@ -66,6 +68,7 @@ const MAY_USE: [Permission<'static>; 26] = [
         "daemon",
         &[
             "files",
+            "threads",
             "model",
             "scan",
             "lint",
@@ -99,6 +102,7 @@ const MAY_USE: [Permission<'static>; 26] = [
         "cli",
         &[
             "files",
+            "threads",
             "model",
             "scan",
             "advisory",

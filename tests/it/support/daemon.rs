@@ -17,9 +17,8 @@ pub(crate) struct Workplace {
     folder: TempDir,
     /// The time that commands get, in RFC 3339; the real time if `None`.
     now: Mutex<Option<String>>,
-    open_files: Option<&'static str>,
-    /// True if the system notifies the commands of no change of a file.
-    is_unwatched: bool,
+    /// The program and its arguments that run the commands, if there is one.
+    within: Vec<String>,
     /// The disk of the data folder, if it has one of its own.
     disk: Option<SmallDisk>,
 }
@@ -76,13 +75,8 @@ impl Answer {
 impl Workplace {
     /// Creates a folder with one upstream and an overlay file without rules.
     pub(crate) fn new(upstream: &str) -> Self {
-        let place = Self {
-            folder: folder(),
-            now: Mutex::new(None),
-            open_files: None,
-            is_unwatched: false,
-            disk: None,
-        };
+        let place =
+            Self { folder: folder(), now: Mutex::new(None), within: Vec::new(), disk: None };
         place.upstream(upstream, "sync = {interval = \"250ms\", page_size = 10}");
         place.overlay("policy.yaml", "# nothing yet\n");
         place.write(CONFIGURATION, "");
@@ -168,14 +162,21 @@ impl Workplace {
     /// Lets the system notify the commands from now on of no change of a file, or of every; returns false where this machine
     /// has no user namespaces.
     pub(crate) fn watch(&mut self, is_watched: bool) -> bool {
-        self.is_unwatched = !is_watched;
+        let script = format!("{NO_WATCHES} && exec \"$0\" \"$@\"");
+        let words = ["unshare", "-Ur", "sh", "-c", &script];
+        self.run_within(if is_watched { &[] } else { &words });
         let tried = Command::new("unshare").args(["-Ur", "sh", "-c", NO_WATCHES]).output();
         tried.is_ok_and(|tried| tried.status.success())
     }
 
-    /// Limits the open files of the commands from now on, with this option and number of `ulimit`.
-    pub(crate) fn limit_open_files(&mut self, limit: &'static str) {
-        self.open_files = Some(limit);
+    /// Runs the commands from now on by another program, which gets their words behind its own.
+    pub(crate) fn run_within(&mut self, words: &[&str]) {
+        self.within = words.iter().map(ToString::to_string).collect();
+    }
+
+    /// Sets a limit of the shell, such as `-n 200` for open files, for the commands from now on.
+    pub(crate) fn limit(&mut self, limit: &str) {
+        self.run_within(&["sh", "-c", &format!("ulimit {limit} && exec \"$0\" \"$@\"")]);
     }
 
     pub(crate) fn remove(&self, file: &str) {
@@ -184,23 +185,12 @@ impl Workplace {
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let program = env!("CARGO_BIN_EXE_vidimus");
-        let mut command = match (&self.disk, self.open_files) {
+        let mut command = match (&self.disk, self.within.split_first()) {
             (Some(disk), _) => disk.command(program, self.path()),
-            (None, Some(limit)) => {
-                let mut shell = Command::new("sh");
-                shell.args(["-c", &format!("ulimit {limit} && exec \"$0\" \"$@\""), program]);
-                shell
-            }
-            (None, None) if self.is_unwatched => {
-                let mut unshare = Command::new("unshare");
-                unshare.args([
-                    "-Ur",
-                    "sh",
-                    "-c",
-                    &format!("{NO_WATCHES} && exec \"$0\" \"$@\""),
-                    program,
-                ]);
-                unshare
+            (None, Some((first, others))) => {
+                let mut command = Command::new(first);
+                command.args(others).arg(program);
+                command
             }
             (None, None) => Command::new(program),
         };
