@@ -39,13 +39,18 @@ impl Replacement {
 
     /// Waits for other settings with which a daemon can start, as far as that is known beside the one that runs.
     pub(super) async fn next(self) -> Prepared {
-        let mut preparing = Bounded::default();
+        let (mut preparing, mut before) = (Bounded::default(), None);
         loop {
             let settings = self.file.next().await;
+            // Those that hang must not keep the corrected ones from being tried.
+            if before.as_ref() != Some(&settings) {
+                preparing = Bounded::default();
+                before = Some(settings.clone());
+            }
             let (replacement, meant) = (self.clone(), (*settings).clone());
             let prepared = preparing.run(|| async move { replacement.prepare(meant).await }).await;
             match prepared {
-                Some(Ok(prepared)) if prepared.settings == *settings => {
+                Some(Ok(prepared)) => {
                     let keys = self.file.different(&settings);
                     info!(
                         keys,
@@ -53,8 +58,6 @@ impl Replacement {
                     );
                     return prepared;
                 }
-                // Settings before these, which took long.
-                Some(Ok(_)) => {}
                 Some(Err(reason)) => self.file.refuse(&settings, reason, false),
                 None => {
                     let reason = late("a file that it names, or the store,");

@@ -68,7 +68,7 @@ impl Watch {
         (store, clock): (Arc<Store>, Arc<Clock>),
         stop: CancellationToken,
     ) -> Result<(), StoreError> {
-        let mut failures = Failures::<String>::default();
+        let mut failures = Failures::default();
         // An earlier process may have left an alert: it stays until looks show if its cause lasts.
         let mut reported = None;
         let mut looking = Bounded::default();
@@ -121,22 +121,16 @@ impl Watch {
 }
 
 /// The failures of looks in a row.
-#[derive(Debug)]
-pub(super) struct Failures<T = String> {
-    reasons: Vec<T>,
+#[derive(Debug, Default)]
+pub(super) struct Failures {
+    reasons: Vec<String>,
     looks: u32,
 }
 
-impl<T> Default for Failures<T> {
-    fn default() -> Self {
-        Self { reasons: Vec::new(), looks: 0 }
-    }
-}
-
-impl<T: Ord + Clone> Failures<T> {
+impl Failures {
     /// Takes the failures of a look, and returns those that last: none after a look without failures, and `None` while
     /// there were some in too few looks in a row.
-    pub(super) fn lasting(&mut self, mut reasons: Vec<T>) -> Option<Vec<T>> {
+    pub(super) fn lasting(&mut self, mut reasons: Vec<String>) -> Option<Vec<String>> {
         reasons.sort();
         reasons.dedup();
         self.looks = if reasons.is_empty() { 0 } else { self.looks.saturating_add(1) };

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::sent::{OFFICIAL_META, Sent};
 use super::wellformed::{ValidationError, ValidationRule, inspect, members};
-use super::{Digest, Manifest, Name, Status, Timestamp, Version, is_unseen};
+use super::{Digest, Manifest, Name, Status, Timestamp, Version, as_seen};
 
 /// The largest real entry has 58,399 bytes.
 pub const MAX_ENTRY_BYTES: usize = 256 * 1024;
@@ -177,8 +177,7 @@ pub fn is_deletion(item: &RawValue) -> bool {
     }
     serde_json::from_str(item.get()).is_ok_and(|item: Item<'_>| {
         // What shows nothing hides no deletion either.
-        let status = item.meta.official.status.chars().filter(|character| !is_unseen(*character));
-        Status::from_word(status.collect::<String>().trim()) == Some(Status::Deleted)
+        Status::from_word(as_seen(&item.meta.official.status).trim()) == Some(Status::Deleted)
     })
 }
 

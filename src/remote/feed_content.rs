@@ -30,8 +30,9 @@ impl FeedContent {
         known: Option<&str>,
         now: SystemTime,
     ) -> Result<Option<(Self, Option<String>)>, FeedError> {
-        let mut listing = Listing::of(path, now)?;
-        let mark = format!("{}-{:016x}", listing.documents.len(), listing.marks);
+        let mut listing = Listing::new(now);
+        listing.read(path)?;
+        let mark = format!("{}-{:016x}", listing.count, listing.marks);
         if known == Some(&mark) {
             return Ok(None);
         }
@@ -48,8 +49,9 @@ impl FeedContent {
     /// cannot be read.
     #[must_use]
     pub fn mark(path: &Path) -> Option<Digest> {
-        let Listing { documents, marks, .. } = Listing::of(path, SystemTime::UNIX_EPOCH).ok()?;
-        Some(Digest::of_hash(&(documents.len(), marks)))
+        let mut listing = Listing { keeps_paths: false, ..Listing::new(SystemTime::UNIX_EPOCH) };
+        listing.read(path).ok()?;
+        Some(Digest::of_hash(&(listing.count, listing.marks)))
     }
 
     /// Returns the number of documents.
@@ -102,6 +104,9 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, String> {
 
 struct Listing {
     is_folder: bool,
+    count: usize,
+    /// False for a look, which needs no path of a million documents.
+    keeps_paths: bool,
     documents: Vec<PathBuf>,
     /// The sum of the marks of all files: their order in the listing has no effect.
     marks: u64,
@@ -110,17 +115,27 @@ struct Listing {
 }
 
 impl Listing {
-    fn of(path: &Path, now: SystemTime) -> Result<Self, FeedError> {
-        let metadata = path.metadata()?;
-        let is_folder = metadata.is_dir();
-        let mut listing =
-            Self { is_folder, documents: Vec::new(), marks: 0, is_settled: true, now };
-        if is_folder {
-            listing.folder(path, 0)?;
-        } else {
-            listing.mark(path, &metadata);
+    const fn new(now: SystemTime) -> Self {
+        Self {
+            is_folder: false,
+            count: 0,
+            keeps_paths: true,
+            documents: Vec::new(),
+            marks: 0,
+            is_settled: true,
+            now,
         }
-        Ok(listing)
+    }
+
+    fn read(&mut self, path: &Path) -> Result<(), FeedError> {
+        let metadata = path.metadata()?;
+        self.is_folder = metadata.is_dir();
+        if self.is_folder {
+            self.folder(path, 0)?;
+        } else {
+            self.mark(path, &metadata);
+        }
+        Ok(())
     }
 
     fn folder(&mut self, folder: &Path, depth: usize) -> Result<(), FeedError> {
@@ -132,8 +147,11 @@ impl Listing {
                 self.folder(&path, depth + 1)?;
             } else if kind.is_file() && path.to_str().is_some_and(is_document) {
                 self.mark(&path, &entry.metadata()?);
-                self.documents.push(path);
-                if self.documents.len() as u64 > MAX_DOCUMENTS {
+                self.count += 1;
+                if self.keeps_paths {
+                    self.documents.push(path);
+                }
+                if self.count as u64 > MAX_DOCUMENTS {
                     return Err(FeedError::Documents);
                 }
             }

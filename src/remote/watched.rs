@@ -21,6 +21,8 @@ pub struct Watched<T> {
     files: Vec<PathBuf>,
     value: ArcSwap<T>,
     again: Again<T>,
+    /// True if a file could not be read at first, so that the value was made without it.
+    is_without: bool,
     seen: Mutex<Seen>,
 }
 
@@ -83,9 +85,10 @@ impl<T> Watched<T> {
         let before = content(&files).ok();
         let value = ArcSwap::from_pointee(make(None)?);
         // One that changed meanwhile may have been read in part: the next looks read it again, whatever it contains.
+        let is_without = before.is_none();
         let in_use = before.filter(|before| content(&files).is_ok_and(|after| after == *before));
         let again: Again<T> = Box::new(move |before| make(Some(before)).map_err(|e| reason(&e)));
-        Ok(Self { files, value, again, seen: Mutex::new(Seen::new(in_use)) })
+        Ok(Self { files, value, again, is_without, seen: Mutex::new(Seen::new(in_use)) })
     }
 
     /// Returns the value as it is now.
@@ -106,7 +109,7 @@ impl<T> Watched<T> {
         let found = match content(&self.files) {
             Ok(found) => Some(found),
             // It could not be read at first either, and the value was made without it.
-            Err(_) if seen.in_use.is_none() => None,
+            Err(_) if self.is_without => None,
             Err(why) => return Err(why),
         };
         if !seen.is_changed(found) {

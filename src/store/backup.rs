@@ -8,16 +8,16 @@
 use std::fs::{File, OpenOptions, hard_link, read_dir, remove_file, rename};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use std::time::Duration;
 
 use redb::{Database, ReadableDatabase};
 use serde::{Deserialize, Serialize};
 
 use super::database::{builder, without_panic};
-use super::meta::{begin, renew_epoch};
+use super::meta::{begin, is_of_this_format, renew_epoch};
 use super::place::{FILE, Place};
-use super::tables::{ReadTables, copy_all, count_all};
+use super::tables::{ReadTables, copy_all, count_all, lost_table};
 use super::{Snapshot, Store, StoreError, Verification, folder};
 use crate::files::open_regular_file;
 use crate::model::{Bytes, Timestamp};
@@ -57,6 +57,8 @@ impl Store {
     /// # Errors
     /// As for [`Store::back_up`], and when the copy would take the room that new content must leave free.
     pub fn back_up_in(&self, data: &Path) -> Result<Backup, StoreError> {
+        // Who asked for it may have another working directory.
+        let data = &absolute(data).map_err(|source| of_file(data, source))?;
         remove_copies(data, LEFT_BEHIND);
         let store = data.join(FILE);
         // The file may have been removed while it is open.
@@ -183,6 +185,15 @@ fn prepared(copy_of: &Path, part: &Path, now: Timestamp) -> Result<Verification,
         },
         error => error,
     })?;
+    // A file that was copied while it was written may open without its tables.
+    let read = database.begin_read()?;
+    if is_of_this_format(&read)?
+        && let Some(table) = lost_table(&read)?
+    {
+        let problem = format!("the table {table} is lost");
+        return Err(StoreError::Unsound { path: copy_of.to_owned(), problem });
+    }
+    drop(read);
     let mut store = Store::checked(database, copy_of, now)?;
     let is_whole = store.check_file()?;
     let verification = store.snapshot()?.verify()?;
@@ -282,6 +293,22 @@ mod tests {
             std::fs::write(&file, bytes).expect("written");
             restore(&file, &data, NOW).expect_err("not a copy");
         }
+        // One without tables, and one that lost a table with decisions.
+        std::fs::remove_file(&file).expect("removed");
+        drop(builder().create(&file).expect("an empty file of the engine"));
+        let refused = restore(&file, &data, NOW).expect_err("empty").to_string();
+        assert!(refused.contains("is lost"), "{refused}");
+        std::fs::remove_file(&file).expect("removed");
+        let store = Store::create(&folder.path().join("less"), NOW).expect("a store");
+        let lose = |transaction: &redb::WriteTransaction| {
+            assert!(transaction.delete_table(super::super::tables::DENYING)?);
+            Ok(())
+        };
+        store.write(NOW, lose).expect("written");
+        drop(store);
+        std::fs::copy(folder.path().join("less").join(FILE), &file).expect("copied");
+        let refused = restore(&file, &data, NOW).expect_err("a lost table").to_string();
+        assert!(refused.contains("the table denying is lost"), "{refused}");
         // A copy with a row that does not decode.
         let store = Store::create(&folder.path().join("other"), NOW).expect("a store");
         let damage = |transaction: &redb::WriteTransaction| {

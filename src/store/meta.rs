@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use aws_lc_rs::rand;
-use redb::{Database, ReadableTable, WriteTransaction};
+use redb::{Database, ReadTransaction, ReadableTable, TableError, WriteTransaction};
 
-use super::tables::{META, lacks_tables, make_all};
+use super::tables::{META, make_all, make_later_table};
 use super::{Snapshot, StoreError};
 use crate::model::Timestamp;
 
@@ -30,8 +30,7 @@ pub(super) fn initialise(
     let format = transaction.open_table(META)?.get(FORMAT_KEY)?.map(|value| number(value.value()));
     match format {
         None => lay_out(&transaction, now)?,
-        // An earlier release of the same format knew fewer tables.
-        Some(FORMAT) if lacks_tables(&transaction)? => make_all(&transaction)?,
+        Some(FORMAT) if make_later_table(&transaction)? => {}
         Some(FORMAT) => return Ok(transaction.abort()?),
         Some(found) if found < FORMAT => {
             return Err(StoreError::OlderFormat { path: path.into(), found, known: FORMAT });
@@ -41,6 +40,15 @@ pub(super) fn initialise(
         }
     }
     Ok(transaction.commit()?)
+}
+
+/// Returns true if this release reads and writes the format, or there is none yet.
+pub(super) fn is_of_this_format(transaction: &ReadTransaction) -> Result<bool, StoreError> {
+    let meta = match transaction.open_table(META) {
+        Err(TableError::TableDoesNotExist(_)) => return Ok(true),
+        meta => meta?,
+    };
+    Ok(meta.get(FORMAT_KEY)?.is_none_or(|format| number(format.value()) == FORMAT))
 }
 
 fn lay_out(transaction: &WriteTransaction, now: Timestamp) -> Result<(), StoreError> {

@@ -21,6 +21,7 @@
 //! | `on_hold` | upstream, name, version | rows and absences of the change set on hold | by a full sync |
 //! | `discarded` | upstream, name, version | the digest of the change that a person discarded, and its time and effect as JSON | no |
 //! | `hold_history` | upstream | earlier states of the change set, and decisions about them, as JSON | no |
+//! | `recent_changes` | upstream | the names that the runs of a week changed, for the limits over time, as JSON | no |
 //! | *ledger* | | | |
 //! | `ledger` | view, name, version | the record of a served entry, and since when | no |
 //! | `authorities` | name | the upstream it was served from last | no |
@@ -78,8 +79,9 @@
 //! every one.
 //!
 //! # Formats
-//! A store of another format is refused. Within a format, tables and codecs do not change; facts may,
-//! since each carries the number of its rules and is computed again from its body.
+//! A store of another format is refused. Within a format, tables and codecs do not change, but for a table of counts that
+//! begin again without it (`recent_changes`); facts may, since each carries the number of its rules and is computed again
+//! from its body.
 //!
 //! # Rejected alternatives
 //! - One table for head and body: a quarter smaller, and a restart would read everything.

@@ -1,10 +1,11 @@
 //! Defines every table once: its layout in a new store and its handle in a snapshot.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use redb::{
     ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, Table, TableDefinition,
-    WriteTransaction,
+    TableHandle, WriteTransaction,
 };
 
 use super::StoreError;
@@ -28,7 +29,7 @@ macro_rules! tables {
         $($(#[$doc])* pub(super) const $definition: Definition<$key> =
             TableDefinition::new(stringify!($table));)*
 
-        const COUNT: usize = [$(stringify!($table)),*].len();
+        const NAMES: &[&str] = &[$(stringify!($table)),*];
 
         /// Creates all tables, so that every snapshot can open them.
         pub(super) fn make_all(transaction: &WriteTransaction) -> Result<(), StoreError> {
@@ -130,9 +131,24 @@ tables! {
     RULES rules: Key;
 }
 
-/// Returns true if a release that has fewer tables made the store.
-pub(super) fn lacks_tables(transaction: &WriteTransaction) -> Result<bool, StoreError> {
-    Ok(transaction.list_tables()?.count() < COUNT)
+/// Makes the table that earlier releases of this format did not have; returns false if it is there.
+pub(super) fn make_later_table(transaction: &WriteTransaction) -> Result<bool, StoreError> {
+    let name = RECENT_CHANGES.name();
+    let is_there = transaction.list_tables()?.any(|table| table.name() == name);
+    if !is_there {
+        transaction.open_table(RECENT_CHANGES)?;
+    }
+    Ok(!is_there)
+}
+
+/// Returns a table that is not there and that every release of this format makes.
+pub(super) fn lost_table(
+    transaction: &ReadTransaction,
+) -> Result<Option<&'static str>, StoreError> {
+    let found: BTreeSet<String> =
+        transaction.list_tables()?.map(|table| table.name().to_owned()).collect();
+    let is_needed = |name: &&&str| **name != RECENT_CHANGES.name() && !found.contains(**name);
+    Ok(NAMES.iter().find(is_needed).copied())
 }
 
 /// Copies the rows of one table, some in each transaction.

@@ -113,20 +113,24 @@ impl<'a> RawPage<'a> {
             pages: read.pages(),
             is_comparable: is_full || request.updated_since.is_none(),
         };
-        let sign = sign_in_headers(headers, end).or_else(|| self.sign_of_more(&end));
+        let sign =
+            sign_in_headers(headers, end).or_else(|| self.sign_of_more(&["nextCursor"], &end));
         sign.map_or(Ok(()), |sign| Err(PageError::UnknownEnd { rows: end.rows, sign }))
     }
 
     /// Returns what in the answer may say that the list goes on.
-    fn sign_of_more(&self, read: &ReadSoFar) -> Option<SignOfMore> {
+    fn sign_of_more(&self, known: &[&str], read: &ReadSoFar) -> Option<SignOfMore> {
+        #[derive(Deserialize)]
+        struct Parts<'a> {
+            #[serde(borrow, default)]
+            metadata: Option<&'a RawValue>,
+        }
         let object: &RawValue = serde_json::from_slice(self.body).ok()?;
-        let metadata =
-            serde_json::from_slice(self.body).map(|body: Body<'_>| body.metadata).ok()?;
-        let places = [
-            ((metadata, MemberPlace::Metadata), &["nextCursor"][..]),
-            ((object, MemberPlace::BesideMetadata), &["servers", "metadata"]),
-        ];
-        places.into_iter().find_map(|(object, known)| sign_of_more(object, known, *read))
+        let Parts { metadata } = serde_json::from_slice(self.body).ok()?;
+        let metadata = metadata
+            .and_then(|metadata| sign_of_more((metadata, MemberPlace::Metadata), known, *read));
+        let others = ["servers", "metadata"];
+        metadata.or_else(|| sign_of_more((object, MemberPlace::BesideMetadata), &others, *read))
     }
 
     /// Returns true if it says that another page follows, under the name that we know, wherever it says so.
@@ -146,29 +150,31 @@ impl<'a> RawPage<'a> {
         })
     }
 
-    /// Reads the answer about one name's versions: the same shape, never continued. A part of them would have another
-    /// latest version.
+    /// Checks that an answer about one name's versions has all of them: a part would have another latest version.
     ///
     /// # Errors
-    /// As for [`RawPage::read`], but `metadata` may be missing, and [`PageError::UnknownEnd`] if there may be more.
+    /// [`PageError::UnknownEnd`] with what may say that there are more.
+    pub fn check_versions(&self, headers: &PagingHeaders) -> Result<(), PageError> {
+        let rows = self.rows.len() as u64;
+        let read = ReadSoFar { rows, pages: 1, is_comparable: true };
+        let sign = sign_in_headers(headers, read).or_else(|| self.sign_of_more(&[], &read));
+        sign.map_or(Ok(()), |sign| Err(PageError::UnknownEnd { rows, sign }))
+    }
+
+    /// Reads the answer about one name's versions: the same shape, never continued.
+    ///
+    /// # Errors
+    /// As for [`RawPage::read`], but `metadata` may be missing.
     pub fn read_versions(body: &'a [u8]) -> Result<Self, PageError> {
         #[derive(Deserialize)]
         struct Versions<'a> {
             #[serde(borrow)]
             servers: Vec<&'a RawValue>,
-            #[serde(borrow, default)]
-            metadata: Option<&'a RawValue>,
         }
         let body = without_mark(body);
-        let Versions { servers, metadata } =
+        let Versions { servers } =
             serde_json::from_slice(body).map_err(|error| page_error(body, &error))?;
-        let rows = servers.len() as u64;
-        let read = ReadSoFar { rows, pages: 1, is_comparable: true };
-        let metadata = metadata.map(|metadata| (metadata, MemberPlace::Metadata));
-        match metadata.and_then(|metadata| sign_of_more(metadata, &[], read)) {
-            None => Ok(Self { rows: servers, is_null: false, next_cursor: None, body }),
-            Some(sign) => Err(PageError::UnknownEnd { rows, sign }),
-        }
+        Ok(Self { rows: servers, is_null: false, next_cursor: None, body })
     }
 }
 
@@ -342,14 +348,19 @@ mod tests {
     #[case(r#""metadata":{"total":10}"#, true)]
     #[case(r#""metadata":{"count":2,"nextCursor":""}"#, false)]
     #[case(r#""metadata":null"#, false)]
-    #[case(r#""other":1"#, false)]
+    #[case(r#""$schema":"https://a.example""#, false)]
+    #[case(r#""nextCursor":"a""#, true)]
     fn part_of_the_versions_of_a_name_is_not_taken_for_all(
         #[case] members: &str,
         #[case] refused: bool,
     ) {
         let body = format!(r#"{{"servers":[{{}},{{}}],{members}}}"#);
-        let read = RawPage::read_versions(body.as_bytes());
-        assert_eq!(read.is_err(), refused, "{read:?}");
+        let page = RawPage::read_versions(body.as_bytes()).expect("a page");
+        let checked = page.check_versions(&PagingHeaders::default());
+        assert_eq!(checked.is_err(), refused, "{checked:?}");
+        let values = vec![("x-total-count".to_owned(), "40".to_owned())];
+        let headers = PagingHeaders { values, ..PagingHeaders::default() };
+        assert!(page.check_versions(&headers).is_err());
     }
 
     #[test]

@@ -69,17 +69,8 @@ const HARMLESS: [&str; 27] = [
     "first",
 ];
 /// Members that say nothing of further rows if they are numbers: which page this is, and what its limit was.
-const HARMLESS_NUMBERS: [&str; 9] = [
-    "limit",
-    "pagelimit",
-    "pagesize",
-    "perpage",
-    "itemsperpage",
-    "page",
-    "pagenumber",
-    "pageindex",
-    "currentpage",
-];
+const HARMLESS_NUMBERS: [&str; 7] =
+    ["limit", "pagelimit", "pagesize", "page", "pagenumber", "pageindex", "currentpage"];
 
 /// The rows and pages that were read up to the end of a page.
 #[derive(Debug, Clone, Copy)]
@@ -206,19 +197,21 @@ fn may_object_mean_more(name: &str, object: &RawValue, read: ReadSoFar, depth: u
     members.iter().any(|(member, value)| {
         let bare = member.to_lowercase();
         // An addition of a registry is its own business, unless it says it in so many words.
-        (!is_addition(name) || follows(&bare)) && may_mean_more(member, value, read, depth + 1)
+        let is_its_own = is_addition(name) && !is_addition(member);
+        (!is_its_own || follows(&bare)) && may_mean_more(member, value, read, depth + 1)
     })
 }
 
 fn may_number_mean_more(name: &str, bare: &str, number: &str, read: ReadSoFar) -> bool {
-    let is_harmless = is_harmless(name, bare) || HARMLESS_NUMBERS.contains(&bare);
+    let is_harmless =
+        is_harmless(name, bare) || HARMLESS_NUMBERS.contains(&bare) || bare.ends_with("perpage");
     if is_harmless || number.starts_with('-') {
         return false;
     }
     // A number that is not whole counts no rows, and is taken for more.
     let Ok(number) = number.parse::<u64>() else { return true };
     if number == 0 {
-        false
+        says_end(name, bare)
     } else if follows(bare) {
         true
     } else if POSITIONS.contains(&bare) {
@@ -248,7 +241,11 @@ fn is_addition(name: &str) -> bool {
 
 fn says_end(name: &str, bare: &str) -> bool {
     let bare = bare.trim_start_matches("is").trim_end_matches("page");
-    ENDS.contains(&bare) || words(name).iter().any(|word| ENDS.contains(&word.as_str()))
+    let words = words(name);
+    if words.iter().any(|word| matches!(word.as_str(), "not" | "no")) {
+        return false;
+    }
+    ENDS.contains(&bare) || words.iter().any(|word| ENDS.contains(&word.as_str()))
 }
 
 /// Splits `isLast`, `is_last` and `is-last` into words of lower case.

@@ -124,10 +124,11 @@ async fn upstream_without_its_token_can_be_disabled_and_one_bad_file_hides_no_ro
     fails(true).await;
     place.write("other-token", "second\n");
     fails(false).await;
-    place.remove("upstreams/bad.toml");
-    place.remove("upstreams/worse.toml");
+    // What hides waits for no other file.
     of_official("enabled = false\n");
     daemon.lists(&[]).await;
+    place.remove("upstreams/bad.toml");
+    place.remove("upstreams/worse.toml");
     for subject in ["bad", "worse", "official"] {
         alert(&place, "upstreams-refused", subject, false).await;
     }

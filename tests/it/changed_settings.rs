@@ -200,6 +200,12 @@ async fn settings_that_hang_are_an_alert_delay_no_stop_and_are_used_when_they_ca
     make_pipe(&roots);
     place.write("vidimus.toml", SETTINGS);
     alert_about_settings(&daemon, Some("could not be read within 10 seconds")).await;
+    // What hangs keeps the corrected settings from nothing.
+    std::fs::rename(&roots, &hangs).expect("renamed");
+    std::fs::write(&roots, &text).expect("written");
+    let other = VIEW.replace("third", "fourth");
+    place.write("vidimus.toml", &format!("{SETTINGS}{other}"));
+    answers(&daemon, &LIST_OF_VIEW.replace("third", "fourth"), 200).await;
     assert_eq!(daemon.signal("TERM").await, Some(0));
 }
 

@@ -289,6 +289,41 @@ async fn served_names_of_one_namespace_are_not_rewritten_at_once() {
     assert_eq!(drift.as_array().map(Vec::len), Some(0), "{drift}");
 }
 
+/// Releases or discards what is on hold.
+fn decide(place: &Workplace, decision: &str) {
+    let set: Value = place.json(&["sync", "--show", "official", "--json"]);
+    let text = |member: &str| set[member].as_str().expect("a text").to_owned();
+    let (flag, named) = (format!("--{decision}"), format!("official@{}", text("id")));
+    let shown = text("shown");
+    let said = ["--seen", &shown, "--by", "me", "--reason", "seen"];
+    let decided = place.run(&[&["sync", &flag, &named], said.as_slice()].concat());
+    assert_eq!(decided.status.code(), Some(0), "{decided:?}");
+}
+
+/// P6: upstream took back what a person had refused, and a later deletion is not the one that was refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn deletion_after_a_discarded_one_was_taken_back_waits_for_a_person_again() {
+    let (upstream, place, daemon) = serve(20).await;
+    let put = |status: &str| {
+        for name in of("com.acme", 20) {
+            upstream.put(Row::new(&name, "1.0.0").status(status, &now()));
+        }
+    };
+    put("deleted");
+    let found = sync(&place, &[]);
+    assert!(found.contains("16 more would be deleted"), "{found}");
+    decide(&place, "discard");
+    assert_eq!(sync(&place, &["--full"]), "", "it is sent again");
+    for name in of("com.acme", 20) {
+        upstream.put(Row::new(&name, "1.0.0"));
+    }
+    assert_eq!(sync(&place, &["--full"]), "");
+    daemon.serves(20).await;
+    put("deleted");
+    let found = sync(&place, &[]);
+    assert!(found.contains("more would be deleted"), "{found}");
+}
+
 /// P6: a person who refuses deletions does not let the next of them through.
 #[tokio::test(flavor = "multi_thread")]
 async fn discard_lets_no_other_portion_of_the_same_deletions_through_and_release_begins_again() {
@@ -300,15 +335,7 @@ async fn discard_lets_no_other_portion_of_the_same_deletions_through_and_release
             upstream.put(row.status("deleted", &now()));
         }
     };
-    let decide = |decision: &str| {
-        let set: Value = place.json(&["sync", "--show", "official", "--json"]);
-        let text = |member: &str| set[member].as_str().expect("a text").to_owned();
-        let (flag, named) = (format!("--{decision}"), format!("official@{}", text("id")));
-        let shown = text("shown");
-        let said = ["--seen", &shown, "--by", "me", "--reason", "seen"];
-        let decided = place.run(&[&["sync", &flag, &named], said.as_slice()].concat());
-        assert_eq!(decided.status.code(), Some(0), "{decided:?}");
-    };
+    let decide = |decision: &str| decide(&place, decision);
     delete(1);
     let figures = "4 of 20 served names were deleted within 24 hours, and 16 more would be deleted";
     let found = sync(&place, &[]);

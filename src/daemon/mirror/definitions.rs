@@ -1,12 +1,12 @@
 //! The upstream files, their clients, and the reasons why some cannot be used, for each upstream by itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::source::{Source, open_source};
-use crate::config::{Settings, Upstream, read_upstreams};
+use crate::config::{Settings, Upstream, read_upstream, read_upstreams};
 use crate::daemon::DaemonError;
 use crate::daemon::runtime::Bounded;
 use crate::lint::{Finding, Severity};
@@ -20,7 +20,7 @@ pub(super) const FOLDER: &str = "upstreams";
 /// The reasons why files cannot be used, by upstream, or by [`FOLDER`].
 pub(super) type Refusals = BTreeMap<String, Vec<String>>;
 /// The upstreams that the files define, or why they are refused.
-pub(super) type Reading = Result<Vec<Upstream>, Refusals>;
+pub(super) type Reading = Result<Vec<Upstream>, Refused>;
 /// The client of an upstream; `None` for one that is not enabled, whose tokens and certificates may be gone.
 pub(super) type Client = Option<Arc<Source>>;
 
@@ -43,15 +43,51 @@ where
     (first == second || is_in_use(&second)).then_some(second)
 }
 
+/// Upstream files that are refused as a set.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub(super) why: Refusals,
+    /// The upstreams with a file that is right by itself and says `enabled = false`: what hides waits for no other file.
+    pub(super) withdrawn: BTreeSet<String>,
+}
+
+impl Refused {
+    /// Returns the files as they could not be read at all.
+    pub(super) fn folder(reason: String) -> Self {
+        Self {
+            why: Refusals::from([(FOLDER.to_owned(), vec![reason])]),
+            withdrawn: BTreeSet::new(),
+        }
+    }
+
+    /// Returns the upstreams in use, with those disabled that their files withdraw.
+    pub(super) fn applied_to(&self, in_use: &[Upstream]) -> Vec<Upstream> {
+        let applied = in_use.iter().map(|upstream| {
+            let enabled = upstream.enabled && !self.withdrawn.contains(&upstream.id);
+            Upstream { enabled, ..upstream.clone() }
+        });
+        applied.collect()
+    }
+}
+
 /// Reads the upstream files. One with an error refuses them all, since another could get its names.
 pub(super) fn read_all(folder: &Path) -> Reading {
     read_upstreams(folder).map_err(|findings| {
-        let mut refusals = Refusals::new();
+        let mut why = Refusals::new();
         for finding in findings.iter().filter(|finding| finding.severity == Severity::Error) {
-            refusals.entry(subject_of(finding)).or_default().push(finding.to_string());
+            why.entry(subject_of(finding)).or_default().push(finding.to_string());
         }
-        refusals
+        Refused { why, withdrawn: withdrawn_in(folder) }
     })
+}
+
+/// Returns the upstreams that files withdraw, each read by itself.
+fn withdrawn_in(folder: &Path) -> BTreeSet<String> {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let paths =
+        files.map(|file| file.path()).filter(|path| path.extension() == Some("toml".as_ref()));
+    let read = paths.filter_map(|path| read_upstream(&path).ok());
+    read.filter(|upstream| !upstream.enabled).map(|upstream| upstream.id).collect()
 }
 
 fn subject_of(finding: &Finding) -> String {
@@ -141,12 +177,15 @@ mod tests {
             std::fs::write(folder.path().join(name), text).expect("a file");
         };
         let subjects = || -> Vec<String> {
-            read_all(folder.path()).expect_err("refused").into_keys().collect()
+            read_all(folder.path()).expect_err("refused").why.into_keys().collect()
         };
         assert_eq!(subjects(), [FOLDER]);
         write("one.toml", "kind = \"registry\"\nurl = \"nowhere\"\npriority = 1\n");
         write("two.toml", "=");
         write("three.toml", "kind = \"files\"\npath = \"x\"\npriority = 3\n");
         assert_eq!(subjects(), ["one", "two"]);
+        write("three.toml", "kind = \"files\"\npath = \"x\"\npriority = 3\nenabled = false\n");
+        let refused = read_all(folder.path()).expect_err("refused");
+        assert_eq!(refused.withdrawn, ["three".to_owned()].into());
     }
 }

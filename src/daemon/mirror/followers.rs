@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use super::alerts::{UPSTREAMS, of_upstreams, source_of};
 use super::definitions::{
-    Client, FOLDER, Reading, Refusals, all_opened, open_all, read_all, settled,
+    Client, Reading, Refusals, Refused, all_opened, open_all, read_all, settled,
 };
 use super::follow::Follower;
 use super::handle::{Mirror, Runtime, SyncRequest};
@@ -46,9 +46,11 @@ pub(in crate::daemon) struct Followers {
     reading: Bounded<Reading>,
     opening: Bounded<Opened>,
     /// The looks at their tokens and certificates that failed.
-    failures: Failures<(String, String)>,
-    /// Why the upstream files are refused, and why what they name is.
-    refused: [Refusals; 2],
+    failures: BTreeMap<String, Failures>,
+    /// Why the upstream files are refused.
+    refused: Refusals,
+    /// Why the tokens and certificates that those in use name are.
+    unread: Refusals,
     /// True if the alert about it is stored or resolved.
     is_reported: bool,
     tasks: JoinSet<()>,
@@ -69,8 +71,9 @@ impl Followers {
             sources: BTreeMap::new(),
             reading: Bounded::default(),
             opening: Bounded::default(),
-            failures: Failures::default(),
-            refused: Default::default(),
+            failures: BTreeMap::new(),
+            refused: Refusals::new(),
+            unread: Refusals::new(),
             is_reported: false,
             tasks: JoinSet::new(),
         }
@@ -218,17 +221,22 @@ impl Followers {
             let looked = look.run(|| blocking(move || source.look_at_files()));
             async move { (id, looked.await) }
         });
-        let mut refused = Vec::new();
-        for (id, looked) in join_all(looks).await {
-            match looked.unwrap_or_else(|| Err(late("its files"))) {
-                Ok(true) => self.mirror.request_run(id),
-                Ok(false) => {}
-                Err(why) => refused.push((id.clone(), why)),
-            }
-        }
+        let mut failures = std::mem::take(&mut self.failures);
         let mut refusals = Refusals::new();
-        for (upstream, why) in self.failures.lasting(refused).into_iter().flatten() {
-            refusals.entry(upstream).or_default().push(why);
+        for (id, looked) in join_all(looks).await {
+            let found = match looked.unwrap_or_else(|| Err(late("its files"))) {
+                Ok(is_changed) => {
+                    if is_changed {
+                        self.mirror.request_run(id);
+                    }
+                    Vec::new()
+                }
+                Err(why) => vec![why],
+            };
+            let mut of_upstream = failures.remove(id).unwrap_or_default();
+            let lasting = of_upstream.lasting(found).filter(|reasons| !reasons.is_empty());
+            refusals.extend(lasting.map(|reasons| (id.clone(), reasons)));
+            self.failures.insert(id.clone(), of_upstream);
         }
         refusals
     }
@@ -243,7 +251,7 @@ impl Followers {
         let is_in_use =
             |found: &Option<Reading>| matches!(found, Some(Ok(found)) if found == in_use);
         let read = settled(&mut self.reading, read, is_in_use).await?;
-        Some(read.unwrap_or_else(|| Err(of_folder(late("the upstream files")))))
+        Some(read.unwrap_or_else(|| Err(Refused::folder(late("the upstream files")))))
     }
 
     /// Replaces the upstreams unless their files give no answer.
@@ -265,7 +273,7 @@ impl Followers {
         let opening = self.opening.run(|| blocking(open));
         // One that is late may be of earlier files.
         let opened = opening.await.filter(|(opened, _)| *opened == upstreams);
-        let late = || of_folder(late("files that the upstream files name"));
+        let late = || Refused::folder(late("files that the upstream files name")).why;
         let (upstreams, opened) = opened.ok_or_else(late)?;
         let clients = all_opened(&upstreams, opened)?;
         self.follow(upstreams, clients).await;
@@ -275,35 +283,38 @@ impl Followers {
 
     async fn look(&mut self) {
         let of_definitions = match self.read().await {
-            None => self.refused[0].clone(),
+            None => self.refused.clone(),
             Some(Ok(upstreams)) if upstreams == self.upstreams => Refusals::new(),
             Some(Ok(upstreams)) => self.take(upstreams).await.err().unwrap_or_default(),
-            Some(Err(refused)) => refused,
+            Some(Err(refused)) => {
+                let hiding = refused.applied_to(&self.upstreams);
+                let failed =
+                    if hiding == self.upstreams { None } else { self.take(hiding).await.err() };
+                failed.into_iter().flatten().chain(refused.why).collect()
+            }
         };
         // Those in use name files that change too, whatever other definitions wait for.
-        let refused = [of_definitions, self.look_at_files().await];
-        let is_same = self.refused == refused;
+        let unread = self.look_at_files().await;
+        let is_same = self.refused == of_definitions && self.unread == unread;
         if !is_same {
-            for (upstream, reasons) in refused.iter().flatten() {
+            for (upstream, reasons) in of_definitions.iter().chain(&unread) {
                 let reason = reasons.join("; ");
-                warn!(upstream, reason = %Escaped(&reason), "files of an upstream cannot be used; what was read before stays in use");
+                warn!(upstream = %Escaped(upstream), reason = %Escaped(&reason), "files of an upstream cannot be used; what was read before stays in use");
             }
         }
         let mirror = Arc::clone(&self.mirror);
         // A report reads every alert, so that one without news would cost more than the look.
         let is_known = self.is_reported && is_same;
-        self.refused.clone_from(&refused);
+        (self.refused, self.unread) = (of_definitions, unread);
+        let refused = [self.refused.clone(), self.unread.clone()];
         let reported = blocking(move || {
             mirror.refresh_settling();
+            mirror.remember_withdrawn();
             let seen = of_upstreams(&refused);
             is_known || report_alerts(&mirror.store, &mirror.clock, UPSTREAMS, seen)
         });
         self.is_reported = reported.await;
     }
-}
-
-fn of_folder(reason: String) -> Refusals {
-    Refusals::from([(FOLDER.to_owned(), vec![reason])])
 }
 
 /// Returns the sources of alerts about one upstream and its loops.

@@ -68,6 +68,8 @@ pub(in crate::daemon) struct Mirror {
     /// The reports of the upstreams so far, which decide if a first generation may be published.
     reported: watch::Sender<Readiness>,
     settling: watch::Sender<Settling>,
+    /// True while the store does not say which upstreams are withdrawn.
+    forgets_withdrawn: AtomicBool,
     /// True once the log said that nothing is known.
     suggested: AtomicBool,
 }
@@ -104,6 +106,7 @@ impl Mirror {
             last_start: tokio::sync::Mutex::default(),
             reported: watch::Sender::new(known),
             settling: watch::Sender::new(Settling::UNKNOWN),
+            forgets_withdrawn: AtomicBool::new(true),
             suggested: AtomicBool::new(false),
         }))
     }
@@ -136,12 +139,24 @@ impl Mirror {
             warn!(reason = %reason(&error), "what removed upstreams were cannot be read, and stays");
             self.policy.borrow().snapshot.removed.clone()
         });
-        let withdrawn: BTreeMap<String, bool> =
-            upstreams.iter().map(|known| (known.id.clone(), !known.enabled)).collect();
         (self.ports.redefined)(upstreams, removed);
         // Behind what hides, since the store may not be writable.
-        if let Err(error) = self.store.remember_withdrawn(&withdrawn, self.clock.now()) {
-            warn!(reason = %reason(&error), "which upstreams are withdrawn could not be stored");
+        self.forgets_withdrawn.store(true, Ordering::Relaxed);
+        self.remember_withdrawn();
+    }
+
+    /// Stores which upstreams are withdrawn, if the store does not say it yet: their files may be removed later.
+    pub(super) fn remember_withdrawn(&self) {
+        if !self.forgets_withdrawn.load(Ordering::Relaxed) {
+            return;
+        }
+        let upstreams = self.upstream_policies().into_iter();
+        let withdrawn = upstreams.map(|known| (known.id, !known.enabled)).collect();
+        match self.store.remember_withdrawn(&withdrawn, self.clock.now()) {
+            Ok(()) => self.forgets_withdrawn.store(false, Ordering::Relaxed),
+            Err(error) => {
+                warn!(reason = %reason(&error), "which upstreams are withdrawn could not be stored");
+            }
         }
     }
 

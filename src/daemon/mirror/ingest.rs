@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
 
 use super::committer::{Committer, PendingBatch, Target};
-use super::limit::limit_now;
+use super::limit::state_now;
 use super::options::{Fetched, Observer, RunOptions, SyncFailure};
 use super::quarantine_room::{FullQuarantine, QuarantineRoom};
 use super::repeated::Deletions;
@@ -187,10 +187,11 @@ impl<O: Observer> Ingest<O> {
                 classify_row(item, now, snapshot, upstream)?
             };
             let change = committer.supersede(change, item);
-            let change = self.within_limits(change, snapshot)?;
             if self.deletions.overrule(&change) {
+                self.run.tally.unchanged += 1;
                 continue;
             }
+            let change = self.within_limits(change, snapshot)?;
             self.run.tally.count(&change);
             if !self.leaves_out(&change, snapshot, now)? {
                 self.take(change, snapshot)?;
@@ -365,16 +366,18 @@ impl<O: Observer> Ingest<O> {
             now,
         })?;
         self.observer.touched(touched);
-        let snapshot = self.store.snapshot()?;
-        let state = snapshot.upstream(upstream)?;
-        let now_out = limit_now(&snapshot, &state)?;
+        // The run is accepted, whatever can be read of it now.
+        let read = state_now(&self.store, upstream);
         if left_out {
-            let limit = limit.and(now_out);
+            let limit = limit.and(read?.1);
             return Err(limit.map_or(StoreError::NoReserve, StoreError::NoRoom).into());
         }
+        let (state, now_out) = read.unwrap_or((state, None));
         report.full_sync_at = state.epoch.second_at();
         report.tally = applied;
-        report.on_hold = hold.exceeded.iter().map(ToString::to_string).collect();
+        // What a person discarded before is not on hold.
+        let exceeded = hold.exceeded.iter().filter(|_| state.on_hold.is_some());
+        report.on_hold = exceeded.map(ToString::to_string).collect();
         report.not_applied = NotApplied::of(&state, discarded, now_out);
         Ok(report)
     }

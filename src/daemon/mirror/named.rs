@@ -174,7 +174,9 @@ fn keep(
     let now = mirror.clock.now();
     let is_first_sync = snapshot.upstream(upstream)?.last_full_sync.is_none();
     let (mut rows, mut size) = (Vec::new(), snapshot.size_of(upstream, name)?);
-    for item in RawPage::read_versions(&page.body)?.rows {
+    let answer = RawPage::read_versions(&page.body)?;
+    answer.check_versions(&page.paging)?;
+    for item in answer.rows {
         if let Change::Write { row: Row::Entry(entry), .. } =
             classify_row(item, now, &snapshot, upstream)?
             && entry.name == *name

@@ -117,7 +117,7 @@ impl Snapshot {
         Rows::new(rows).collect()
     }
 
-    /// Returns true if a row is in quarantine or staged under a key, so that an unchanged row still matters.
+    /// Returns true if a row is in quarantine or staged under a key, or was discarded, so that an unchanged row still matters.
     pub fn is_unsettled(
         &self,
         upstream: &str,
@@ -126,7 +126,9 @@ impl Snapshot {
     ) -> Result<bool, StoreError> {
         let key = (upstream, name, version);
         Ok(self.tables.quarantine()?.get(key)?.is_some()
-            || self.tables.staged()?.get(key)?.is_some())
+            || self.tables.staged()?.get(key)?.is_some()
+            // Once upstream takes back what a person discarded, the same change is another one.
+            || self.tables.discarded()?.get(key)?.is_some())
     }
 }
 

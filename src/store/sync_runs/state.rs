@@ -109,7 +109,8 @@ impl Snapshot {
                     removed.internal.extend(internal.then(|| id.clone()));
                     removed.withdrawn.extend(withdrawn.then(|| id.clone()));
                 }
-                Err(StoreError::Damaged(_)) => {}
+                // What it was is not known, and must not show more.
+                Err(StoreError::Damaged(_)) => drop(removed.withdrawn.insert(id.clone())),
                 Err(error) => return Err(error),
             }
         }
