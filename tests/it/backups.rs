@@ -89,7 +89,8 @@ async fn store_that_is_removed_while_it_is_used_can_be_saved_and_admits_no_secon
     let is_in_use = || {
         let second = place.refused_start();
         let restored = place.run(&["restore", "copy.redb"]);
-        [second, restored].map(|output| text(&output.stderr).contains("in use"))
+        [(second, "in use"), (restored, "uses the store")]
+            .map(|(output, why)| text(&output.stderr).contains(why))
     };
     let backup = place.json(&["backup", "copy.redb", "--json"]);
     assert!(backup["rows"].as_u64() > Some(5), "{backup}");

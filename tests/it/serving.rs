@@ -340,7 +340,7 @@ async fn failed_sync_run_changes_nothing(#[case] response: &'static str, #[case]
         Some(match response {
             "html" => "<html>Down for maintenance</html>".into_response(),
             "shape" => r#"{"items":[]}"#.into_response(),
-            "null" => r#"{"servers":null,"metadata":{}}"#.into_response(),
+            "null" => r#"{"servers":[],"metadata":null}"#.into_response(),
             "truncated" => r#"{"servers":[{"server":{"na"#.into_response(),
             "loop" => page(&[Row::new("a.b/c", "1").item()], Some("a.b/c:1")),
             _ => problem(StatusCode::NOT_FOUND, "Not found"),
