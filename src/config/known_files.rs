@@ -81,7 +81,7 @@ impl KnownFiles {
     }
 
     /// Returns true if a file is not the one that was read, by its marks. Looks at those that have another name, and at
-    /// [`AT_ONCE`] of the others: at the next ones in each call.
+    /// 2,000 of the others: at the next ones in each call.
     pub fn have_changed(&mut self) -> bool {
         let (count, first) = (self.files.len(), self.next);
         let last = first + AT_ONCE;

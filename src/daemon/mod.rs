@@ -93,10 +93,10 @@ pub use query::{
     show_entry, status, version_difference,
 };
 pub use run::{THREADS_OF_LOOPS, run};
-pub(crate) use runtime::try_blocking;
+pub(crate) use runtime::{Bounded, late, try_blocking};
 pub use runtime::{
-    Bounded, Clock, ClockNotAccepted, ClockReport, Pressure, Shift, descriptors_within_reach,
-    fitting_connections, late, raise_descriptors,
+    Clock, ClockNotAccepted, ClockReport, Pressure, Shift, descriptors_within_reach,
+    fitting_connections, raise_descriptors,
 };
 pub use scans::{lint_scans, load_scans};
 pub use screening::{Lookalike, Screenings, lookalikes_of};

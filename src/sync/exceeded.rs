@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::recent::ChangeKind;
+use super::recent::{ChangeKind, PARTY_CAP};
 use crate::model::Timestamp;
 
 /// A safety limit that was exceeded.
@@ -218,7 +218,8 @@ impl NamesMeasure {
                 "{applied} of {total} {names} {done}{window}, and {waiting} more would {would}"
             ),
         };
-        let capped = if *capped { " (of one party 10 count)" } else { "" };
+        let capped =
+            if *capped { format!(" (of one party {PARTY_CAP} count)") } else { String::new() };
         format!("{found}{capped}")
     }
 

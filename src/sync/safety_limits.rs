@@ -6,6 +6,7 @@
 //! Only the kind of change that exceeded its limit goes on hold, unless the upstream as a whole looks
 //! like another one.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -114,31 +115,39 @@ pub struct RunFacts {
 }
 
 /// Distinct names, by namespace.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Names(BTreeMap<String, BTreeSet<Name>>);
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    by_namespace: BTreeMap<String, BTreeSet<Name>>,
+    /// Worked out once: it looks up the party of each namespace, and each limit asks for it.
+    weight: OnceCell<u64>,
+}
 
 impl Names {
     pub fn add(&mut self, name: &Name) {
-        self.0.entry(name.namespace().to_owned()).or_default().insert(name.clone());
+        self.by_namespace.entry(name.namespace().to_owned()).or_default().insert(name.clone());
+        self.weight.take();
     }
 
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.by_namespace.is_empty()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Name> {
-        self.0.values().flatten()
+        self.by_namespace.values().flatten()
     }
 
     fn len(&self) -> u64 {
-        self.0.values().map(|names| names.len() as u64).sum()
+        self.by_namespace.values().map(|names| names.len() as u64).sum()
     }
 
     /// Returns the number of names, counting at most the cap for each party.
     fn weight(&self, party_of: PartyOf) -> u64 {
-        let namespaces = self.0.iter().map(|(namespace, names)| (&**namespace, names.len() as u64));
-        capped(namespaces, PARTY_CAP, party_of)
+        *self.weight.get_or_init(|| {
+            let namespaces = self.by_namespace.iter();
+            let counts = namespaces.map(|(namespace, names)| (&**namespace, names.len() as u64));
+            capped(counts, PARTY_CAP, party_of)
+        })
     }
 }
 

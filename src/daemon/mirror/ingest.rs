@@ -11,7 +11,7 @@ use super::options::{Fetched, Observer, RunOptions, SyncFailure};
 use super::quarantine_room::{FullQuarantine, QuarantineRoom};
 use super::repeated::Deletions;
 use super::rows::classify_row;
-use super::safety::{Judged, counted, hold};
+use super::safety::{CheckedRun, counted, hold};
 use crate::config::Trust;
 use crate::daemon::runtime::Clock;
 use crate::model::{Name, RoomLimit, Timestamp};
@@ -334,7 +334,7 @@ impl<O: Observer> Ingest<O> {
         self.state.keep_decisions(&stored);
         let RunOptions { safety_limits, upstream, .. } = &self.options;
         let judge = if self.is_live { counted } else { hold };
-        let Judged { hold, changes, applied, discarded } =
+        let CheckedRun { hold, changes, applied, discarded } =
             judge(&snapshot, &self.options, &self.state, &self.run, now)?;
         let whole = self.state.accepted(&self.run, now, self.options.overlap);
         drop(snapshot);

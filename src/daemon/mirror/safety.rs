@@ -9,8 +9,8 @@ use crate::sync::{
     SafetyLimit, SyncRun, Tally, UpstreamState, judge,
 };
 
-/// A sync run, judged.
-pub(super) struct Judged {
+/// A sync run with what the safety limits say of it.
+pub(super) struct CheckedRun {
     pub(super) hold: Hold,
     /// The changes that are not on hold.
     pub(super) changes: RunChanges,
@@ -31,7 +31,7 @@ struct Planned {
 
 /// The effects of all staged rows.
 #[derive(Default)]
-struct Plan {
+struct StagedEffects {
     rows: Vec<Planned>,
     /// Those that a person discarded before: their number, and the numbers that count them.
     discarded: (u64, Tally),
@@ -61,14 +61,14 @@ pub(super) fn hold(
     state: &UpstreamState,
     run: &SyncRun,
     now: Timestamp,
-) -> Result<Judged, StoreError> {
+) -> Result<CheckedRun, StoreError> {
     let RunOptions { upstream, safety_limits, .. } = options;
     let complete = run.sees_all();
     if !complete && snapshot.staged_rows(upstream)?.next().is_none() {
         let (hold, changes) = (Hold::default(), RunChanges::default());
-        return Ok(Judged { hold, changes, applied: run.tally, discarded: 0 });
+        return Ok(CheckedRun { hold, changes, applied: run.tally, discarded: 0 });
     }
-    let Plan { rows: planned, discarded } = plan(snapshot, options, state)?;
+    let StagedEffects { rows: planned, discarded } = staged_effects(snapshot, options, state)?;
     let mut facts = facts(snapshot, options, state, run, &planned, now)?;
     let mut exceeded = judge(&facts, safety_limits);
     // A first sync that was beyond a limit of room is to bring the rest.
@@ -134,7 +134,7 @@ pub(super) fn hold(
     }
     let changes = RunChanges { before: facts.before(), changed };
     let hold = Hold { exceeded, all, rows, absences, waiting };
-    Ok(Judged { hold, changes, applied, discarded: discarded.0 })
+    Ok(CheckedRun { hold, changes, applied, discarded: discarded.0 })
 }
 
 /// Accepts all of a first sync, and counts the names that it stored, for the limits over time of later runs.
@@ -147,11 +147,11 @@ pub(super) fn counted(
     _: &UpstreamState,
     run: &SyncRun,
     now: Timestamp,
-) -> Result<Judged, StoreError> {
+) -> Result<CheckedRun, StoreError> {
     let mut facts = RunFacts::none(now, RecentChanges::default(), Claim::party_of);
     count_names(snapshot, options, run, &mut facts)?;
     let changes = RunChanges { before: facts.before(), changed: Vec::new() };
-    Ok(Judged { hold: Hold::default(), changes, applied: run.tally, discarded: 0 })
+    Ok(CheckedRun { hold: Hold::default(), changes, applied: run.tally, discarded: 0 })
 }
 
 impl Planned {
@@ -193,14 +193,14 @@ impl Planned {
     }
 }
 
-fn plan(
+fn staged_effects(
     snapshot: &Snapshot,
     options: &RunOptions,
     state: &UpstreamState,
-) -> Result<Plan, StoreError> {
+) -> Result<StagedEffects, StoreError> {
     let RunOptions { upstream, .. } = options;
     let waits = state.on_hold.as_ref().is_some_and(ChangeSet::has_deletions);
-    let mut plan = Plan::default();
+    let mut effects = StagedEffects::default();
     for row in snapshot.staged_rows(upstream)? {
         let row = row?;
         let stored = match snapshot.head(upstream, &row.name, &row.version) {
@@ -209,7 +209,7 @@ fn plan(
         };
         let counted = counted_as(&row.kind, stored.as_ref());
         if snapshot.is_discarded(upstream, &row.name, &row.version, || row.digest)? {
-            let (count, by_kind) = &mut plan.discarded;
+            let (count, by_kind) = &mut effects.discarded;
             *count += 1;
             counted.into_iter().for_each(|kind| by_kind.count_written(kind));
             continue;
@@ -224,9 +224,9 @@ fn plan(
             }
             what => what,
         };
-        plan.rows.push(Planned { name: row.name, version: row.version, what, counted });
+        effects.rows.push(Planned { name: row.name, version: row.version, what, counted });
     }
-    Ok(plan)
+    Ok(effects)
 }
 
 /// Returns the number that a row counts to, as when it was received.

@@ -8,14 +8,14 @@ const LOOK_WITHIN: Duration = Duration::from_secs(10);
 
 /// Returns the reason why a look at files is late.
 #[must_use]
-pub fn late(files: &str) -> String {
+pub(crate) fn late(files: &str) -> String {
     let seconds = LOOK_WITHIN.as_secs();
     format!("{files} could not be read within {seconds} seconds; a mount may give no answer")
 }
 
 /// Work that may hang: its user waits no longer than [`LOOK_WITHIN`] for it, and no second one begins beside it.
 #[derive(Debug)]
-pub struct Bounded<T: 'static> {
+pub(crate) struct Bounded<T: 'static> {
     running: JoinSet<T>,
     late_at: Instant,
 }
@@ -29,7 +29,7 @@ impl<T: Send + 'static> Default for Bounded<T> {
 impl<T: Send + 'static> Bounded<T> {
     /// Returns the result of the work, or `None` if it is late. Late work goes on, and its result is that of a later call,
     /// which waits no more and begins nothing.
-    pub async fn run<F>(&mut self, begin: impl FnOnce() -> F) -> Option<T>
+    pub(crate) async fn run<F>(&mut self, begin: impl FnOnce() -> F) -> Option<T>
     where
         F: Future<Output = T> + Send + 'static,
     {

@@ -26,7 +26,7 @@ pub(super) use alerts::{report_alerts, revocation};
 pub(super) use backoff::wait_after;
 pub(crate) use blocking::try_blocking;
 pub(super) use blocking::{blocking, run_on_own_thread, start_threads};
-pub use bounded::{Bounded, late};
+pub(crate) use bounded::{Bounded, late};
 pub use clock::{Clock, ClockNotAccepted, ClockReport, Shift};
 pub use descriptors::{descriptors_within_reach, fitting_connections, raise_descriptors};
 pub(super) use feed::Feed;
