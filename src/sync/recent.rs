@@ -105,6 +105,9 @@ struct Step {
     weight: u64,
     served: u64,
     by_kind: BTreeMap<ChangeKind, BTreeSet<Name>>,
+    /// The numbers of names beyond those that are remembered: they may be counted twice, and are not forgotten.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    beyond: BTreeMap<ChangeKind, u64>,
 }
 
 /// The number of names before a run; 0 if it did not count them.
@@ -150,6 +153,8 @@ impl RecentChanges {
             let kept = kept.entry(kind).or_default();
             if *kept < MAX_NAMES {
                 *kept += usize::from(step.add(kind, name));
+            } else {
+                *step.beyond.entry(kind).or_default() += 1;
             }
         }
     }
@@ -180,7 +185,8 @@ impl RecentChanges {
             served: known(|step| step.served, before.served),
         };
         let by_namespace = self.by_namespace(kind, window, now, names);
-        (capped(by_namespace, cap, party_of), start)
+        let beyond = self.within(window, now).filter_map(|step| step.beyond.get(&kind));
+        (capped(by_namespace, cap, party_of) + beyond.sum::<u64>(), start)
     }
 
     /// Returns the same names for each namespace.
@@ -230,6 +236,7 @@ impl RecentChanges {
         for kind in kinds {
             for step in &mut self.steps {
                 step.by_kind.remove(&kind);
+                step.beyond.remove(&kind);
             }
         }
         self.steps.retain(|step| !step.by_kind.is_empty());
@@ -242,7 +249,7 @@ impl RecentChanges {
 
 impl Step {
     fn begin(at: Timestamp, NamesBefore { all, weight, served }: NamesBefore) -> Self {
-        Self { at, names: all, weight, served, by_kind: BTreeMap::new() }
+        Self { at, names: all, weight, served, by_kind: BTreeMap::new(), beyond: BTreeMap::new() }
     }
 
     /// Adds a name, unless enough of its namespace is known; returns true if it is added.
@@ -346,6 +353,9 @@ mod tests {
         let kept = |kind| recent.steps[0].by_kind[&kind].len();
         let kinds = [ChangeKind::Added, ChangeKind::Removed, ChangeKind::Deleted];
         assert_eq!(kinds.map(kept), [MAX_NAMES, 10, 50]);
+        let all = counted(ChangeKind::Added, u64::MAX);
+        let found = recent.count(all, HOUR, hour(1), ALL, [].iter()).0;
+        assert_eq!(found, 60_000, "the others count all the same");
     }
 
     /// A person released the deletions, and after them less is served.
