@@ -7,7 +7,7 @@ use redb::{Key, ReadableTable};
 use serde::de::DeserializeOwned;
 
 use super::tables::ReadTable;
-use super::{RecipientStatus, Snapshot, StoreError, Verification};
+use super::{RecipientStatus, Snapshot, StoreError, Verification, codec};
 use crate::advisory::{FeedState, Hold};
 use crate::alert::{Alert, Delivery};
 use crate::artefact::PackageRecord;
@@ -21,6 +21,10 @@ impl Snapshot {
         let word = |key: &str| key.to_owned();
         let pair = |(recipient, alert): (&str, &str)| format!("{recipient} {alert}");
         let numbered = |(file, number): (&str, u64)| format!("{file} {number}");
+        let row =
+            |(upstream, name, version): (&str, &str, &str)| format!("{upstream} {name}@{version}");
+        let is_absence = |value: &[u8]| codec::read_absence(value).is_some();
+        let has_digest = |value: &[u8]| value.len() >= 32;
         let digest = |key: [u8; 32]| Digest::from_bytes(key).to_string();
         let tables = &self.tables;
         check(
@@ -58,6 +62,8 @@ impl Snapshot {
         check(found, "an overlay", tables.overlays()?, word, is_text)?;
         check(found, "a denial", tables.denying()?, numbered, is_text)?;
         check(found, "an authority", tables.authorities()?, word, is_text)?;
+        check(found, "an absence", tables.absences()?, row, is_absence)?;
+        check(found, "a discarded change", tables.discarded()?, row, has_digest)?;
         check(found, "a package", tables.artefacts()?, word, is_json::<PackageRecord>)
     }
 }
@@ -91,9 +97,9 @@ mod tests {
     use crate::model::Timestamp;
     use crate::store::Store;
     use crate::store::tables::{
-        ADVISORY_FEEDS, ADVISORY_HOLDS, ALERTS, ARTEFACTS, AUTHORITIES, DEAD_LETTERS, DECLARATIONS,
-        DELIVERIES, DENYING, HOLD_HISTORY, OVERLAYS, OWN_ADVISORIES, RECENT_CHANGES, RECIPIENTS,
-        SCANS, TOKENS, VERIFICATIONS,
+        ABSENCES, ADVISORY_FEEDS, ADVISORY_HOLDS, ALERTS, ARTEFACTS, AUTHORITIES, DEAD_LETTERS,
+        DECLARATIONS, DELIVERIES, DENYING, DISCARDED, HOLD_HISTORY, OVERLAYS, OWN_ADVISORIES,
+        RECENT_CHANGES, RECIPIENTS, SCANS, TOKENS, VERIFICATIONS,
     };
 
     const NOW: Timestamp = Timestamp::from_micros(7);
@@ -125,13 +131,18 @@ mod tests {
                 for table in [DELIVERIES, DEAD_LETTERS] {
                     transaction.open_table(table)?.insert(("one", "two"), NEITHER_TEXT_NOR_JSON)?;
                 }
+                for table in [ABSENCES, DISCARDED] {
+                    transaction
+                        .open_table(table)?
+                        .insert(("u", "n", "1"), NEITHER_TEXT_NOR_JSON)?;
+                }
                 transaction.open_table(DENYING)?.insert(("one", 1), NEITHER_TEXT_NOR_JSON)?;
                 transaction.open_table(ADVISORY_HOLDS)?.insert([0; 32], NEITHER_TEXT_NOR_JSON)?;
                 Ok(())
             })
             .expect("written");
         let found = store.snapshot().and_then(|snapshot| snapshot.verify()).expect("verified");
-        assert_eq!(found.problems.len(), words.len() + 4, "{:?}", found.problems);
+        assert_eq!(found.problems.len(), words.len() + 6, "{:?}", found.problems);
         assert!(found.problems.contains(&"a token does not decode: one".to_owned()));
     }
 }
