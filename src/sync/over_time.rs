@@ -78,9 +78,12 @@ impl RunFacts {
         let tightest = budgets.iter().min_by_key(|budget| budget.left());
         let exceeded = tightest.filter(|_| !beyond.is_empty()).map(|budget| {
             let Budget { window, total, allowed, percent, spent, used, .. } = *budget;
-            let (applied, new) =
-                if holds_all { (spent, self.deleted.len()) } else { (spent + used, beyond.len()) };
-            let waiting = (new + self.waiting.len()) as u64;
+            let applied = if holds_all { spent } else { spent + used };
+            let new: BTreeSet<&Name> =
+                if holds_all { self.deleted.iter().collect() } else { beyond.clone() };
+            // A name may wait with one version already.
+            let waiting =
+                new.into_iter().chain(&self.waiting).collect::<BTreeSet<_>>().len() as u64;
             let (change, capped) = (ChangeKind::Deleted, false);
             let measure =
                 NamesMeasure { change, window, applied, waiting, total, allowed, percent, capped };

@@ -447,12 +447,16 @@ mod tests {
         let within = first.deleted.difference(&beyond).cloned();
         let mut recent = RecentChanges::default();
         recent.add(NOW, first.before(), within.map(|name| (ChangeKind::Deleted, name)));
-        let three: BTreeSet<Name> = names(33, 1).iter().skip(30).cloned().collect();
+        let other = |index| Name::parse(&format!("m{index}.x/l")).expect("a name");
+        let three: BTreeSet<Name> = (0..3).map(other).collect();
+        let again: BTreeSet<Name> = beyond.first().into_iter().cloned().collect();
         let second = RunFacts { recent, waiting: beyond, deleted: three, served: 37, ..facts() };
         assert_eq!(
             reason(&second),
             "9 of 46 served names were deleted within 24 hours, and 24 more would be deleted; allowed: 9, 20 % of 46"
         );
+        // Another version of a name that waits is no other name.
+        assert!(reason(&RunFacts { deleted: again, ..second }).contains("and 21 more would"));
         // Nothing is applied of a run that is on hold as a whole.
         let whole = RunFacts { rows_seen: 10, ..first };
         assert!(
