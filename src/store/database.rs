@@ -49,6 +49,8 @@ impl Store {
     /// When it cannot be made, is in use by another process, has another format, or is not a store.
     pub fn create(data: &Path, now: Timestamp) -> Result<Self, StoreError> {
         folder::create(data).map_err(|source| StoreError::File { path: data.into(), source })?;
+        // Before the lock: another user who can open the folder could keep it. The start reports what cannot be done.
+        let _ = folder::restrict_folder(data);
         let place = Place::lock(data)?;
         let path = data.join(FILE);
         folder::open_private(&path)

@@ -67,6 +67,19 @@ pub enum Row {
     },
 }
 
+impl Change {
+    /// Returns the name and version of the row.
+    #[must_use]
+    pub fn key(&self) -> (String, String) {
+        match self {
+            Self::Unchanged(identity, _) => {
+                (identity.name.to_string(), identity.version.to_string())
+            }
+            Self::Write { row, .. } => row.key(),
+        }
+    }
+}
+
 impl Row {
     /// Returns the name and version under which the row is stored.
     #[must_use]

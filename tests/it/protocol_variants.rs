@@ -204,6 +204,38 @@ async fn older_row_behind_a_deletion_in_the_same_run_brings_nothing_back() {
     }
 }
 
+/// P31: a cache that lags behind brought back what the upstream had deleted; a mirror shows older times on purpose.
+#[rstest::rstest]
+#[case::registry(None, false)]
+#[case::mirror(Some("00112233445566778899aabbccddeeff"), true)]
+#[tokio::test(flavor = "multi_thread")]
+async fn older_row_in_a_later_run_takes_no_deletion_back(
+    #[case] epoch: Option<&'static str>,
+    #[case] returns: bool,
+) {
+    let row = || Row::new("com.gone/tool", "1.0.0");
+    let upstream = Upstream::start([row()]).await;
+    let place = place(&upstream);
+    place.approve("com.gone/tool");
+    let answer = |status: &str, at: &str| {
+        let item = row().status(status, at).item();
+        upstream.misbehave(move |_| {
+            let epoch = epoch.map(|epoch| [("vidimus-epoch", epoch)]);
+            let answer = page(std::slice::from_ref(&item), None);
+            Some(epoch.map_or_else(
+                || page(std::slice::from_ref(&item), None),
+                |epoch| (epoch, answer).into_response(),
+            ))
+        });
+        place.print(&["sync", "--full"]);
+        place.print(&["list"]).contains("com.gone/tool")
+    };
+    assert!(answer("active", "2026-05-01T00:00:00Z"));
+    assert!(!answer("deleted", "2026-06-01T00:00:00Z"));
+    assert_eq!(answer("active", "2026-05-01T00:00:00Z"), returns);
+    assert!(answer("active", "2026-06-02T00:00:00Z"), "it was restored");
+}
+
 /// A failure that may end by itself is no refusal.
 #[tokio::test(flavor = "multi_thread")]
 async fn outage_does_not_end_incremental_syncs() {

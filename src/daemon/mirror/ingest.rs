@@ -9,7 +9,7 @@ use super::committer::{Committer, PendingBatch, Target};
 use super::limit::state_now;
 use super::options::{Fetched, Observer, RunOptions, SyncFailure};
 use super::quarantine_room::{FullQuarantine, QuarantineRoom};
-use super::repeated::Deletions;
+use super::repeated::{Deletions, is_stale};
 use super::rows::classify_row;
 use super::safety::{CheckedRun, counted, hold};
 use crate::config::Trust;
@@ -39,8 +39,7 @@ pub(super) struct Ingest<O> {
     quarantine: QuarantineRoom,
     /// The sizes of the names that this sync run adds to.
     sizes: BTreeMap<Name, NameSize>,
-    /// True if nothing was stored at the start of the sync run: the first sync of an upstream need not
-    /// ask the store for the size of each of its names.
+    /// True if nothing was stored at the start: a first sync need not ask the store for the size of each name.
     begun_empty: bool,
     /// True if batches are accepted as they come, and the sync run is not judged.
     is_live: bool,
@@ -53,8 +52,7 @@ pub(super) struct Ingest<O> {
 }
 
 impl<O: Observer> Ingest<O> {
-    /// Resumes the interrupted sync run, or begins a new one. With `resync` another history of the upstream answered when
-    /// changes were asked for.
+    /// Resumes the interrupted sync run, or begins a new one; with `resync` another history answered a request for changes.
     pub(super) fn begin(
         store: Arc<Store>,
         clock: Arc<Clock>,
@@ -176,6 +174,9 @@ impl<O: Observer> Ingest<O> {
         self.run.pages += 1;
         self.run.is_partial |= fetched.page.is_partial;
         let page = RawPage::read(&fetched.page.body)?;
+        // A mirror states older times when it shows an entry again, and a file may state none.
+        let has_times = !self.options.files && fetched.page.epoch.is_none();
+        let accepted = self.state.newest_updated_at.filter(|_| has_times);
         for item in &page.rows {
             let upstream = self.options.upstream.as_str();
             let change = if self.options.files {
@@ -187,8 +188,10 @@ impl<O: Observer> Ingest<O> {
                 classify_row(item, now, snapshot, upstream)?
             };
             let change = committer.supersede(change, item);
-            if self.deletions.overrule(&change) {
+            if self.deletions.overrule(&change) || is_stale(&change, snapshot, upstream, accepted)?
+            {
                 self.run.tally.unchanged += 1;
+                self.seen.push(change.key());
                 continue;
             }
             let change = self.within_limits(change, snapshot)?;
@@ -315,8 +318,7 @@ impl<O: Observer> Ingest<O> {
         })
     }
 
-    /// Checks the sync run against the safety limits, unless it is the first of its upstream, and accepts
-    /// the rows that are not on hold.
+    /// Checks the run against the safety limits, unless it is the first, and accepts the rows that are not on hold.
     pub(super) fn accept(mut self) -> Result<RunReport, SyncFailure> {
         let mut report = self.run.report(&self.options.upstream, self.options.dry_run);
         if self.options.dry_run {
@@ -349,8 +351,7 @@ impl<O: Observer> Ingest<O> {
             let out_of_room = whole.out_of_room.or(before);
             UpstreamState { out_of_room, ..self.state.partly_accepted(whole.clone(), hold.all) }
         };
-        // What was left out was seen. Without a limit the run is tried again soon, so it counts no absence; what could
-        // not be read is not absent.
+        // What was left out was seen. Without a limit the run is tried again soon; what cannot be read is not absent.
         let complete = self.run.sees_all() && (!left_out || limit.is_some());
         let is_external = self.options.trust == Trust::External;
         let backdated_before = self.state.backdated_before().filter(|_| is_external);
@@ -383,8 +384,7 @@ impl<O: Observer> Ingest<O> {
     }
 }
 
-/// Returns the next page. Drops the snapshot before it waits for one, since a snapshot keeps pages of
-/// the store from being reused.
+/// Returns the next page. Drops the snapshot first if it waits, since one keeps pages of the store from being reused.
 fn next_page(
     pages: &mut mpsc::Receiver<Fetched>,
     snapshot: &mut Option<Snapshot>,

@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Digest, Status, Timestamp};
-use crate::sync::{Change, Row};
+use crate::model::{Digest, Head, Status, Timestamp};
+use crate::store::{Snapshot, StoreError};
+use crate::sync::{Change, Kind, Row};
 
 /// Deletions of one run that are remembered; the official registry lists some ten thousand.
 const MAX_DELETIONS: usize = 200_000;
@@ -31,12 +32,33 @@ impl Deletions {
     }
 }
 
+/// Returns true if a row is older than the stored deletion of its version, as from a cache that lags behind. A deletion
+/// that is newer than all that is `accepted`, from a clock that was ahead or before a released rewind, does not count.
+pub(super) fn is_stale(
+    change: &Change,
+    snapshot: &Snapshot,
+    upstream: &str,
+    accepted: Option<Timestamp>,
+) -> Result<bool, StoreError> {
+    let Change::Write { row: Row::Entry(entry), kind: Kind::Updated } = change else {
+        return Ok(false);
+    };
+    let Head { status, updated_at, .. } = entry.head;
+    if status == Status::Deleted || accepted.is_none() {
+        return Ok(false);
+    }
+    let stored = snapshot.head(upstream, entry.name.as_str(), entry.version.as_str())?;
+    Ok(stored.is_some_and(|stored| {
+        let is_deletion = stored.status == Status::Deleted;
+        is_deletion && updated_at < stored.updated_at && Some(stored.updated_at) <= accepted
+    }))
+}
+
 /// Returns the key of a row with its status and `updatedAt`, as far as it can be read.
 fn seen(change: &Change) -> ([u8; 16], Option<Status>, Option<Timestamp>) {
     let (key, status, updated_at) = match change {
         Change::Unchanged(identity, head) => {
-            let key = (identity.name.to_string(), identity.version.to_string());
-            (key, Some(head.status), Some(identity.updated_at.unwrap_or(head.updated_at)))
+            (change.key(), Some(head.status), Some(identity.updated_at.unwrap_or(head.updated_at)))
         }
         Change::Write { row, .. } => match row {
             Row::Entry(entry) => (row.key(), Some(entry.head.status), Some(entry.head.updated_at)),
@@ -54,7 +76,6 @@ mod tests {
 
     use super::*;
     use crate::model::{Entry, Quarantined};
-    use crate::sync::Kind;
 
     fn entry(version: &str, status: &str, updated_at: &str) -> Change {
         let item = format!(
