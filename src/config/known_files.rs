@@ -40,7 +40,7 @@ impl Stamp {
 }
 
 /// The files without another name that are looked at in one call.
-const AT_ONCE: usize = 2_000;
+const AT_ONCE: usize = 200;
 
 fn is_old(metadata: &Metadata, now: SystemTime) -> bool {
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -81,7 +81,7 @@ impl KnownFiles {
     }
 
     /// Returns true if a file is not the one that was read, by its marks. Looks at those that have another name, and at
-    /// 2,000 of the others: at the next ones in each call.
+    /// 200 of the others: at the next ones in each call.
     pub fn have_changed(&mut self) -> bool {
         let (count, first) = (self.files.len(), self.next);
         let last = first + AT_ONCE;
