@@ -1,11 +1,4 @@
-use std::io;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-
-use redb::StorageBackend;
-use redb::backends::InMemoryBackend;
 
 use super::*;
 use crate::cli::prepared::{OpenSources, Prepared};
@@ -14,54 +7,7 @@ use crate::cli::target::{clock_of, first_overlays};
 use crate::config::{Locations, Settings};
 use crate::daemon::{Clock, Shift, open_sources};
 use crate::store::Store;
-
-/// A disk whose writes wait from the moment that it is stuck, until the sender is dropped.
-#[derive(Debug, Clone)]
-struct Disk {
-    memory: Arc<InMemoryBackend>,
-    is_stuck: Arc<AtomicBool>,
-    waiting: Arc<AtomicUsize>,
-    freed: Arc<Mutex<Receiver<()>>>,
-}
-
-impl Disk {
-    fn new() -> (Self, Sender<()>) {
-        let (free, freed) = channel();
-        let (memory, is_stuck, waiting) = (Arc::default(), Arc::default(), Arc::default());
-        (Self { memory, is_stuck, waiting, freed: Arc::new(Mutex::new(freed)) }, free)
-    }
-
-    fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::SeqCst)
-    }
-}
-
-impl StorageBackend for Disk {
-    fn len(&self) -> io::Result<u64> {
-        self.memory.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.memory.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.memory.set_len(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        if self.is_stuck.load(Ordering::SeqCst) {
-            self.waiting.fetch_add(1, Ordering::SeqCst);
-            let _ = self.freed.lock().map(|freed| freed.recv());
-            self.waiting.fetch_sub(1, Ordering::SeqCst);
-        }
-        self.memory.sync_data()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.memory.write(offset, data)
-    }
-}
+use crate::store::stuck_disk::StuckDisk;
 
 /// Writes the files of a daemon without a network, and returns its settings.
 fn settings(folder: &Path) -> Settings {
@@ -91,7 +37,7 @@ fn settings(folder: &Path) -> Settings {
 }
 
 /// Prepares a daemon whose store is on a disk.
-async fn started(settings: Settings, disk: Disk, open_sources: &OpenSources) -> Started {
+async fn started(settings: Settings, disk: StuckDisk, open_sources: &OpenSources) -> Started {
     let prepared = Prepared::new(settings, None, open_sources).await.expect("prepared");
     let Prepared { settings, upstreams, sources, tls, listeners } = prepared;
     let store = Store::on_backend(disk, Clock::system()).expect("a store");
@@ -107,14 +53,14 @@ async fn started(settings: Settings, disk: Disk, open_sources: &OpenSources) -> 
 #[test]
 fn commit_that_hangs_delays_no_stop_of_the_process() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (disk, free) = Disk::new();
+    let (disk, free) = StuckDisk::new();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.expect("a runtime");
     let (settings, hangs) = (settings(folder.path()), disk.clone());
     let ended = runtime.block_on(async move {
         let open_sources: OpenSources = Arc::new(|settings| Ok(open_sources(settings)?));
         let started = started(settings, hangs.clone(), &open_sources).await;
-        hangs.is_stuck.store(true, Ordering::SeqCst);
+        hangs.stick();
         let stopping = Stopping::default();
         let stop = stopping.stop.clone();
         let surroundings =

@@ -182,6 +182,8 @@ mod history_tests;
 #[cfg(test)]
 mod hold_tests;
 #[cfg(test)]
+pub(crate) mod stuck_disk;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod usage_tests;

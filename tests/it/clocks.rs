@@ -180,16 +180,24 @@ async fn store_with_times_of_next_year_is_brought_back_by_a_person() {
     assert!(text(&offline.stderr).contains("no daemon runs"), "{}", text(&offline.stderr));
 }
 
-/// P100: while our clock alone says that a year went by, approvals end by it and nothing begins by it.
-#[tokio::test(flavor = "multi_thread")]
-async fn time_that_no_other_clock_confirms_begins_no_review() {
+/// A review that is dated ahead of the time on which the clocks agree.
+const AHEAD: &str = "{state: approved, reviewed: 2026-06-01T12:00:00Z, expires: 2027-12-01}";
+
+/// Starts a daemon with that review, and waits until the clocks agree.
+async fn reviewed_ahead() -> (Upstream, Workplace, Daemon) {
     let (upstream, place) = place("2027-12-01").await;
-    let approval = "{state: approved, reviewed: 2026-06-01T12:00:00Z, expires: 2027-12-01}";
-    place.overlay("policy.yaml", &format!("servers: [{{name: {ENTRY}, approval: {approval}}}]"));
+    place.overlay("policy.yaml", &format!("servers: [{{name: {ENTRY}, approval: {AHEAD}}}]"));
     let daemon =
         start(&place, &upstream, "2026-06-01T00:00:00Z", "Mon, 01 Jun 2026 00:01:00 GMT").await;
     daemon.synced().await;
     clock_until(&daemon, "agreed", false).await;
+    (upstream, place, daemon)
+}
+
+/// P100: while our clock alone says that a year went by, approvals end by it and nothing begins by it.
+#[tokio::test(flavor = "multi_thread")]
+async fn time_that_no_other_clock_confirms_begins_no_review() {
+    let (upstream, place, daemon) = reviewed_ahead().await;
     daemon.serves(0).await;
     assert_eq!(daemon.signal("TERM").await, Some(0));
 
@@ -201,13 +209,13 @@ async fn time_that_no_other_clock_confirms_begins_no_review() {
     let explained = place.print(&["explain", ENTRY]);
     assert!(explained.contains("2026-06-01"), "{explained}");
     // A person who reviews now dates it by the same clock; that stays over a restart.
-    let approved = approval.replace("2026-06-01T12:00:00Z", now(&status));
+    let approved = AHEAD.replace("2026-06-01T12:00:00Z", now(&status));
     place.overlay("policy.yaml", &format!("servers: [{{name: {ENTRY}, approval: {approved}}}]"));
     daemon.serves(1).await;
     assert_eq!(daemon.signal("TERM").await, Some(0));
     let daemon = start(&place, &upstream, "2027-06-01T00:30:00Z", "").await;
     daemon.serves(1).await;
-    place.overlay("policy.yaml", &format!("servers: [{{name: {ENTRY}, approval: {approval}}}]"));
+    place.overlay("policy.yaml", &format!("servers: [{{name: {ENTRY}, approval: {AHEAD}}}]"));
     daemon.serves(0).await;
     let printed = place.print(&["status"]);
     assert!(printed.contains("clock       365 days passed by it alone"), "{printed}");
@@ -223,13 +231,7 @@ async fn time_that_no_other_clock_confirms_begins_no_review() {
 /// P100: commands without a daemon took the time of this machine for confirmed, and listed what no daemon would serve.
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_without_a_daemon_begin_nothing_by_a_time_that_no_other_clock_confirms() {
-    let (upstream, place) = place("2027-12-01").await;
-    let approval = "{state: approved, reviewed: 2026-06-01T12:00:00Z, expires: 2027-12-01}";
-    place.overlay("policy.yaml", &format!("servers: [{{name: {ENTRY}, approval: {approval}}}]"));
-    let daemon =
-        start(&place, &upstream, "2026-06-01T00:00:00Z", "Mon, 01 Jun 2026 00:01:00 GMT").await;
-    daemon.synced().await;
-    clock_until(&daemon, "agreed", false).await;
+    let (upstream, place, daemon) = reviewed_ahead().await;
     assert_eq!(daemon.signal("TERM").await, Some(0));
 
     take_down(&upstream);

@@ -274,14 +274,9 @@ fn upstream_ids(current_policy: &CurrentPolicy) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
     use std::path::Path;
     use std::sync::Mutex;
-    use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc::{Receiver, Sender, channel};
-
-    use redb::StorageBackend;
-    use redb::backends::InMemoryBackend;
 
     use super::*;
     use crate::alert::AlertKind;
@@ -289,46 +284,14 @@ mod tests {
     use crate::daemon::policy::overlays::Parsed;
     use crate::model::{Name, Version};
     use crate::overlay::State as ApprovalState;
-
-    /// A disk whose writes wait from the moment that it is stuck, until the sender is dropped.
-    #[derive(Debug, Clone)]
-    struct Disk {
-        memory: Arc<InMemoryBackend>,
-        is_stuck: Arc<AtomicBool>,
-        freed: Arc<Mutex<Receiver<()>>>,
-    }
-
-    impl StorageBackend for Disk {
-        fn len(&self) -> io::Result<u64> {
-            self.memory.len()
-        }
-
-        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-            self.memory.read(offset, out)
-        }
-
-        fn set_len(&self, len: u64) -> io::Result<()> {
-            self.memory.set_len(len)
-        }
-
-        fn sync_data(&self) -> io::Result<()> {
-            if self.is_stuck.load(Ordering::SeqCst) {
-                let _ = self.freed.lock().map(|freed| freed.recv());
-            }
-            self.memory.sync_data()
-        }
-
-        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-            self.memory.write(offset, data)
-        }
-    }
+    use crate::store::stuck_disk::StuckDisk;
 
     /// A watcher over a folder that a test hands to it, reading by reading.
     struct Scene {
         watcher: Watcher,
         readings: Sender<Folder>,
         stop: CancellationToken,
-        is_stuck: Arc<AtomicBool>,
+        disk: StuckDisk,
         _free: Sender<()>,
     }
 
@@ -342,11 +305,9 @@ mod tests {
 
     impl Scene {
         fn new() -> Self {
-            let (free, freed) = channel();
-            let (memory, is_stuck) = (Arc::default(), Arc::new(AtomicBool::new(false)));
-            let freed = Arc::new(Mutex::new(freed));
-            let disk = Disk { memory, is_stuck: Arc::clone(&is_stuck), freed };
-            let store = Arc::new(Store::on_backend(disk, Clock::system()).expect("a store"));
+            let (disk, free) = StuckDisk::new();
+            let store =
+                Arc::new(Store::on_backend(disk.clone(), Clock::system()).expect("a store"));
             let settings = Arc::new(Settings {
                 // Nothing notifies of what the test hands over.
                 overlays: "absent".into(),
@@ -368,7 +329,7 @@ mod tests {
             });
             let (policy, look_within) = (Arc::new(policy), Duration::from_millis(50));
             let watcher = Watcher { settings, store, clock, policy, read, look_within };
-            Self { watcher, readings, stop: CancellationToken::new(), is_stuck, _free: free }
+            Self { watcher, readings, stop: CancellationToken::new(), disk, _free: free }
         }
 
         fn start(&self) {
@@ -433,7 +394,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn denial_is_enforced_while_the_store_hangs() {
         let scene = Scene::new();
-        scene.is_stuck.store(true, Ordering::SeqCst);
+        scene.disk.stick();
         scene.start();
         // The first set changes an approval, and hangs in the store; the denial comes behind it.
         let changed = APPROVED.replace("x,", "y,");
