@@ -9,7 +9,7 @@ use super::committer::{Committer, PendingBatch, Target};
 use super::limit::state_now;
 use super::options::{Fetched, Observer, RunOptions, SyncFailure};
 use super::quarantine_room::{FullQuarantine, QuarantineRoom};
-use super::repeated::{Deletions, is_stale};
+use super::repeated::{ListedDeletions, is_stale};
 use super::rows::classify_row;
 use super::safety::{CheckedRun, counted, hold};
 use crate::config::Trust;
@@ -47,7 +47,7 @@ pub(super) struct Ingest<O> {
     seen: Vec<(String, String)>,
     /// The rows to commit next, by name and version: the last one in a sync run counts.
     batch: BTreeMap<(String, String), Row>,
-    deletions: Deletions,
+    deletions: ListedDeletions,
     observer: Arc<O>,
 }
 
@@ -107,7 +107,7 @@ impl<O: Observer> Ingest<O> {
             begun_empty,
             is_live,
             batch: BTreeMap::new(),
-            deletions: Deletions::default(),
+            deletions: ListedDeletions::default(),
             observer,
         })
     }

@@ -3,30 +3,36 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Digest, Head, Status, Timestamp};
+use crate::model::{Head, Status, Timestamp};
 use crate::store::{Snapshot, StoreError};
 use crate::sync::{Change, Kind, Row};
 
 /// Deletions of one run that are remembered; the official registry lists some ten thousand.
 const MAX_DELETIONS: usize = 200_000;
 
-/// The deletions that a run has listed, with their `updatedAt` if each has one. A resumed run knows those since a restart
-/// only.
+/// The deletions that a run has listed, by name and version, with their `updatedAt` if each has one. A resumed run knows
+/// those since a restart only.
 #[derive(Debug, Default)]
-pub(super) struct Deletions(HashMap<[u8; 16], Option<Timestamp>>);
+pub(super) struct ListedDeletions {
+    by_name: HashMap<String, HashMap<String, Option<Timestamp>>>,
+    count: usize,
+}
 
-impl Deletions {
+impl ListedDeletions {
     /// Takes the change of a row; returns true if the run deleted the entry before, and the row is not newer than that.
     pub(super) fn overrule(&mut self, change: &Change) -> bool {
-        let (key, status, updated_at) = seen(change);
+        let ((name, version), status, updated_at) = seen(change);
+        let of_name = self.by_name.get_mut(name);
+        let known = of_name.and_then(|versions| versions.get_mut(version));
         if status != Some(Status::Deleted) {
             // One without a date is not known to be older than anything.
-            let deleted = self.0.get(&key);
-            return deleted.is_some_and(|deleted| deleted.is_none() || updated_at <= *deleted);
+            return known.is_some_and(|deleted| deleted.is_none() || updated_at <= *deleted);
         }
-        if self.0.len() < MAX_DELETIONS || self.0.contains_key(&key) {
-            let deleted = self.0.entry(key).or_insert(updated_at);
+        if let Some(deleted) = known {
             *deleted = deleted.zip(updated_at).map(|(one, other)| one.max(other));
+        } else if self.count < MAX_DELETIONS {
+            self.count += 1;
+            self.by_name.entry(name.to_owned()).or_default().insert(version.to_owned(), updated_at);
         }
         false
     }
@@ -54,20 +60,24 @@ pub(super) fn is_stale(
     }))
 }
 
-/// Returns the key of a row with its status and `updatedAt`, as far as it can be read.
-fn seen(change: &Change) -> ([u8; 16], Option<Status>, Option<Timestamp>) {
-    let (key, status, updated_at) = match change {
+/// Returns the name and version of a row with its status and `updatedAt`, as far as they can be read.
+fn seen(change: &Change) -> ((&str, &str), Option<Status>, Option<Timestamp>) {
+    match change {
         Change::Unchanged(identity, head) => {
-            (change.key(), Some(head.status), Some(identity.updated_at.unwrap_or(head.updated_at)))
+            let updated_at = identity.updated_at.unwrap_or(head.updated_at);
+            let key = (identity.name.as_str(), identity.version.as_str());
+            (key, Some(head.status), Some(updated_at))
         }
         Change::Write { row, .. } => match row {
-            Row::Entry(entry) => (row.key(), Some(entry.head.status), Some(entry.head.updated_at)),
-            Row::Deleted(_) => (row.key(), Some(Status::Deleted), None),
-            Row::Quarantined(_) | Row::Settled { .. } => (row.key(), None, None),
+            Row::Entry(entry) => {
+                let key = (entry.name.as_str(), entry.version.as_str());
+                (key, Some(entry.head.status), Some(entry.head.updated_at))
+            }
+            Row::Deleted(row) => ((&row.name, &row.version), Some(Status::Deleted), None),
+            Row::Quarantined(row) => ((&row.name, &row.version), None, None),
+            Row::Settled { name, version } => ((name, version), None, None),
         },
-    };
-    let digest = Digest::of_parts([key.0.as_bytes(), key.1.as_bytes()]);
-    (digest.as_bytes().first_chunk().copied().unwrap_or_default(), status, updated_at)
+    }
 }
 
 #[cfg(test)]
@@ -96,7 +106,7 @@ mod tests {
     #[test]
     fn older_row_behind_a_deletion_in_one_run_brings_nothing_back() {
         let (older, newer) = ("2026-10-01T00:00:00Z", "2026-12-01T00:00:00Z");
-        let mut deletions = Deletions::default();
+        let mut deletions = ListedDeletions::default();
         assert!(!deletions.overrule(&entry("1", "active", older)), "nothing is deleted yet");
         assert!(!deletions.overrule(&entry("1", "deleted", "2026-11-01T00:00:00Z")));
         assert!(deletions.overrule(&entry("1", "active", older)));
