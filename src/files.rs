@@ -1,6 +1,6 @@
 //! Reads files that people name.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -76,8 +76,13 @@ impl Identity {
     /// # Errors
     /// When nothing is there, or it may not be looked at.
     pub fn of(path: &Path) -> io::Result<Self> {
-        let found = std::fs::metadata(path)?;
-        Ok(Self { device: found.dev(), inode: found.ino() })
+        Ok(Self::of_found(&std::fs::metadata(path)?))
+    }
+
+    /// Returns the identity of what was looked at.
+    #[must_use]
+    pub fn of_found(found: &Metadata) -> Self {
+        Self { device: found.dev(), inode: found.ino() }
     }
 }
 

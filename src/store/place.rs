@@ -5,7 +5,7 @@
 
 use std::fs::{File, Metadata, metadata};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,11 +13,9 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
 use super::StoreError;
+use crate::files::Identity;
 
 pub(super) const FILE: &str = "vidimus.redb";
-
-/// The device and the inode of a file.
-type Identity = (u64, u64);
 
 /// A locked data folder.
 #[derive(Debug)]
@@ -50,12 +48,13 @@ impl Place {
     /// Takes the file that is there now for the one that was opened.
     pub(super) fn with_file(self) -> Self {
         let file = metadata(self.data.join(FILE)).ok();
-        Self { file: file.as_ref().map(identity), ..self }
+        Self { file: file.as_ref().map(Identity::of_found), ..self }
     }
 
     /// Returns true if the file of the store is still the one that was opened.
     pub(super) fn has_file(&self) -> bool {
-        metadata(self.data.join(FILE)).is_ok_and(|found| Some(identity(&found)) == self.file)
+        metadata(self.data.join(FILE))
+            .is_ok_and(|found| Some(Identity::of_found(&found)) == self.file)
     }
 
     /// Gives the lock to others.
@@ -73,11 +72,13 @@ impl Place {
         };
         let mut folders = self.folders();
         let first = folders.first().and_then(|folder| folder.metadata().ok());
-        let first = first.as_ref().map(identity);
-        if !in_place(&self.data, &|found| first == Some(identity(found))) {
+        let first = first.as_ref().map(Identity::of_found);
+        if !in_place(&self.data, &|found| first == Some(Identity::of_found(found))) {
             let is_locked = |folder: &File| {
                 let is = |known: Metadata| {
-                    in_place(&self.data, &|found| identity(found) == identity(&known))
+                    in_place(&self.data, &|found| {
+                        Identity::of_found(found) == Identity::of_found(&known)
+                    })
                 };
                 folder.metadata().is_ok_and(is)
             };
@@ -87,8 +88,8 @@ impl Place {
             return Some(format!("the data folder {} {GONE}", self.data.display()));
         }
         let file = self.data.join(FILE);
-        let is_gone =
-            self.file.is_some() && !in_place(&file, &|found| self.file == Some(identity(found)));
+        let is_gone = self.file.is_some()
+            && !in_place(&file, &|found| self.file == Some(Identity::of_found(found)));
         is_gone.then(|| format!("the store {} {GONE}", file.display()))
     }
 
@@ -99,10 +100,6 @@ impl Place {
 
 const GONE: &str = "was moved, removed or replaced while it is in use; what is written since is lost when the daemon ends: \
     run `vidimus backup FILE` now, in a data folder that exists, then stop the daemon, and run `vidimus restore FILE`";
-
-fn identity(metadata: &Metadata) -> Identity {
-    (metadata.dev(), metadata.ino())
-}
 
 /// Opens a folder, and locks it where the file system can do that.
 fn locked(folder: &Path) -> io::Result<File> {
