@@ -175,19 +175,21 @@ pub fn change<E>(
             _ => Change::Write { row: Row::Quarantined(row), kind: Kind::Quarantined },
         },
         Ok(entry) => {
-            let kind = kind(&entry, head.as_ref());
+            let kind = Kind::of(entry.head.status, head.map(|head| head.status));
             Change::Write { row: Row::Entry(entry), kind }
         }
     })
 }
 
-fn kind(entry: &Entry, stored: Option<&Head>) -> Kind {
-    match stored {
-        None => Kind::Added,
-        Some(head) if entry.head.status == Status::Deleted && head.status != Status::Deleted => {
-            Kind::Deleted
+impl Kind {
+    /// Returns the effect of an entry with this status where one with the other is stored.
+    #[must_use]
+    pub fn of(sent: Status, stored: Option<Status>) -> Self {
+        match stored {
+            None => Self::Added,
+            Some(stored) if sent == Status::Deleted && stored != Status::Deleted => Self::Deleted,
+            Some(_) => Self::Updated,
         }
-        Some(_) => Kind::Updated,
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::recent::{ChangeKind, PARTY_CAP};
+use super::recent::{ChangeKind, PARTY_CAP, Window};
 use crate::model::Timestamp;
 
 /// A safety limit that was exceeded.
@@ -108,15 +108,6 @@ pub struct NamesMeasure {
     pub percent: u64,
     /// True if of some party not every name counts.
     pub capped: bool,
-}
-
-/// The time over which a limit counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Window {
-    Run,
-    Day,
-    Week,
 }
 
 impl ExceededLimit {

@@ -41,12 +41,12 @@ pub use change_set::{
 };
 pub use clocks::{AcceptedClock, Agreement, ClockRecord, Clocks, MAX_SKEW, Reading, exceeds};
 pub use epoch::{Epoch, EpochState};
-pub use exceeded::{ExceededLimit, Measure, Measured, NamesMeasure, SafetyLimit, Window};
+pub use exceeded::{ExceededLimit, Measure, Measured, NamesMeasure, SafetyLimit};
 pub use files::completed;
 pub use page::{PageError, RawPage};
 pub use page_end::{MemberPlace, SignOfMore};
 pub use pagination::{MAX_ROWS, Pagination, PaginationError};
-pub use recent::{ChangeKind, NamesBefore, PartyOf, RecentChanges, RunChanges};
+pub use recent::{ChangeKind, NamesBefore, PartyOf, RecentChanges, RunChanges, Window};
 pub use refused::Refused;
 pub use report::{NotApplied, RunReport};
 pub use rewrite::{Arrival, FirstAcceptance, Placement, Rewrite, deleted, place, rewrite};

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::exceeded::{ExceededLimit, Measured, NamesMeasure, SafetyLimit, Window};
-use super::recent::{ChangeKind, Counted, PARTY_CAP, WINDOWS, by_party};
+use super::exceeded::{ExceededLimit, Measured, NamesMeasure, SafetyLimit};
+use super::recent::{ChangeKind, Counted, PARTY_CAP, WINDOWS, Window, by_party};
 use super::safety_limits::{FLOOR_DELETED, FLOOR_GROWTH, FLOOR_NAMES, RunFacts, SafetyLimits};
 use crate::model::Name;
 
@@ -19,9 +19,6 @@ struct Share {
     /// Up to this many names, it is not exceeded.
     floor: u64,
 }
-
-/// The words of the windows.
-const WORDS: [Window; WINDOWS.len()] = [Window::Day, Window::Week];
 
 /// The served names that a run would delete, by what the limits say of each.
 #[derive(Debug)]
@@ -95,12 +92,12 @@ impl RunFacts {
     /// Returns what each window allows, and the run itself.
     fn budgets(&self, safety_limits: &SafetyLimits) -> Vec<Budget> {
         let percent = safety_limits.deleted_percent;
-        let of_windows = WINDOWS.iter().zip(WORDS).map(|((length, times, _), window)| {
+        let of_windows = WINDOWS.into_iter().map(|(length, times, window)| {
             let (none, all) = (std::iter::empty(), self.counted(ChangeKind::Deleted, u64::MAX));
-            let (spent, start) = self.recent.count(all, *length, self.now, self.before(), none);
+            let (spent, start) = self.recent.count(all, length, self.now, self.before(), none);
             let total = start.served;
             let allowed = safety_limits.deletions_of(total) * times;
-            let (length, percent) = (Some(*length), percent * times);
+            let (length, percent) = (Some(length), percent * times);
             Budget { window, length, total, allowed, percent, spent, used: 0 }
         });
         let (total, allowed) = (self.served, safety_limits.deletions_of(self.served));
@@ -157,54 +154,52 @@ impl RunFacts {
         holds_all: bool,
     ) -> Option<(ExceededLimit, BTreeSet<&str>)> {
         let namespaces = || self.new_names.iter().map(Name::namespace);
-        let of_windows =
-            WINDOWS.iter().zip(WORDS).rev().filter_map(|((window, times, _), words)| {
-                let (recent, now, names) = (&self.recent, self.now, self.new_names.iter());
-                let whole = self.counted(ChangeKind::Added, safety_limits.namespace_growth);
-                let (added, start) =
-                    recent.count(whole, *window, now, self.before(), names.clone());
-                let percent = safety_limits.growth_percent * times;
-                // Of an upstream that listed nothing there is no share.
-                let exceeds = |added: u64| {
-                    start.all > 0 && added > FLOOR_GROWTH && added * 100 > start.all * percent
-                };
-                let by_namespace = recent.by_namespace(ChangeKind::Added, *window, now, names);
-                let by_party = by_party(by_namespace, self.party_of);
-                let weight: u64 = by_party.values().map(|added| (*added).min(PARTY_CAP)).sum();
-                let is_large = |namespace: &&str| {
-                    let added = by_party.get(&(self.party_of)(namespace));
-                    added.is_some_and(|added| *added > PARTY_CAP)
-                };
-                let growing: BTreeSet<&str> = if exceeds(weight) {
-                    namespaces().collect()
-                } else if exceeds(added) {
-                    namespaces().filter(is_large).collect()
-                } else {
-                    BTreeSet::new()
-                };
-                let waits = |name: &&Name| holds_all || growing.contains(name.namespace());
-                let others = self.new_names.iter().filter(|name| !waits(name));
-                let (applied, _) = recent.count(whole, *window, now, self.before(), others);
-                let measure = NamesMeasure {
-                    change: ChangeKind::Added,
-                    window: words,
-                    applied,
-                    waiting: self.new_names.iter().filter(waits).count() as u64,
-                    total: start.all,
-                    allowed: (start.all * percent / 100).max(FLOOR_GROWTH),
-                    percent,
-                    capped: false,
-                };
-                let exceeded = ExceededLimit::new(SafetyLimit::Growth, Measured::Names(measure));
-                (!growing.is_empty()).then_some((exceeded, growing))
-            });
+        let of_windows = WINDOWS.into_iter().rev().filter_map(|(window, times, words)| {
+            let (recent, now, names) = (&self.recent, self.now, self.new_names.iter());
+            let whole = self.counted(ChangeKind::Added, safety_limits.namespace_growth);
+            let (added, start) = recent.count(whole, window, now, self.before(), names.clone());
+            let percent = safety_limits.growth_percent * times;
+            // Of an upstream that listed nothing there is no share.
+            let exceeds = |added: u64| {
+                start.all > 0 && added > FLOOR_GROWTH && added * 100 > start.all * percent
+            };
+            let by_namespace = recent.by_namespace(ChangeKind::Added, window, now, names);
+            let by_party = by_party(by_namespace, self.party_of);
+            let weight: u64 = by_party.values().map(|added| (*added).min(PARTY_CAP)).sum();
+            let is_large = |namespace: &&str| {
+                let added = by_party.get(&(self.party_of)(namespace));
+                added.is_some_and(|added| *added > PARTY_CAP)
+            };
+            let growing: BTreeSet<&str> = if exceeds(weight) {
+                namespaces().collect()
+            } else if exceeds(added) {
+                namespaces().filter(is_large).collect()
+            } else {
+                BTreeSet::new()
+            };
+            let waits = |name: &&Name| holds_all || growing.contains(name.namespace());
+            let others = self.new_names.iter().filter(|name| !waits(name));
+            let (applied, _) = recent.count(whole, window, now, self.before(), others);
+            let measure = NamesMeasure {
+                change: ChangeKind::Added,
+                window: words,
+                applied,
+                waiting: self.new_names.iter().filter(waits).count() as u64,
+                total: start.all,
+                allowed: (start.all * percent / 100).max(FLOOR_GROWTH),
+                percent,
+                capped: false,
+            };
+            let exceeded = ExceededLimit::new(SafetyLimit::Growth, Measured::Names(measure));
+            (!growing.is_empty()).then_some((exceeded, growing))
+        });
         of_windows.max_by_key(|(_, growing)| growing.len())
     }
 
     /// Returns the namespaces of new names that grew too much within a window.
     fn namespaces_over_time(&self, safety_limits: &SafetyLimits) -> Vec<ExceededLimit> {
         let mut exceeded = BTreeMap::new();
-        for ((window, times, _), words) in WINDOWS.into_iter().zip(WORDS) {
+        for (window, times, words) in WINDOWS {
             let (allowed, names) = (safety_limits.namespace_growth * times, self.new_names.iter());
             let (recent, now, none) = (&self.recent, self.now, std::iter::empty());
             let added = recent.by_namespace(ChangeKind::Added, window, now, names);
@@ -245,11 +240,11 @@ impl RunFacts {
         if names.is_empty() {
             return None;
         }
-        WINDOWS.iter().zip(WORDS).find_map(|((window, times, _), words)| {
+        WINDOWS.into_iter().find_map(|(window, times, words)| {
             let (recent, now) = (&self.recent, self.now);
             let counted = self.counted(share.kind, share.cap);
             let count = |names: &[&Name]| {
-                recent.count(counted, *window, now, self.before(), names.iter().copied())
+                recent.count(counted, window, now, self.before(), names.iter().copied())
             };
             let ((changed, start), (applied, _)) = (count(&names), count(&[]));
             let total = match share.kind {

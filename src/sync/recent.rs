@@ -16,11 +16,20 @@ const HOUR: Duration = Duration::from_hours(1);
 /// Maximum names of one party that count.
 pub(super) const PARTY_CAP: u64 = 10;
 /// The windows, each with the multiple of the share of one run that it allows.
-pub(super) const WINDOWS: [(Duration, u64, &str); 2] =
-    [(Duration::from_hours(24), 1, "24 hours"), (Duration::from_hours(7 * 24), 2, "7 days")];
+pub(super) const WINDOWS: [(Duration, u64, Window); 2] =
+    [(Duration::from_hours(24), 1, Window::Day), (Duration::from_hours(7 * 24), 2, Window::Week)];
 
-/// Maximum names of one kind that are remembered: the state of an upstream is read often.
+/// Maximum names of one kind that are remembered: each accepted run with changes reads and writes them.
 const MAX_NAMES: usize = 50_000;
+
+/// The time over which a limit counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Window {
+    Run,
+    Day,
+    Week,
+}
 
 /// The kinds of changes that windows count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

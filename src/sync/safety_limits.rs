@@ -10,8 +10,8 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::exceeded::{ExceededLimit, Measured, NamesMeasure, SafetyLimit, Window};
-use super::recent::{ChangeKind, NamesBefore, PARTY_CAP, PartyOf, RecentChanges, capped};
+use super::exceeded::{ExceededLimit, Measured, NamesMeasure, SafetyLimit};
+use super::recent::{ChangeKind, NamesBefore, PARTY_CAP, PartyOf, RecentChanges, Window, capped};
 use crate::model::{Name, Timestamp};
 
 /// The bounds, with the reason for each default.

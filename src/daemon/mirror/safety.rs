@@ -231,13 +231,8 @@ fn staged_effects(
 
 /// Returns the number that a row counts to, as when it was received.
 fn counted_as(kind: &StagedKind, stored: Option<&Head>) -> Option<Kind> {
-    let is_stored = stored.is_some_and(|head| head.status != Status::Deleted);
     match kind {
-        StagedKind::Entry(_) if stored.is_none() => Some(Kind::Added),
-        StagedKind::Entry(sent) if sent.status == Status::Deleted && is_stored => {
-            Some(Kind::Deleted)
-        }
-        StagedKind::Entry(_) => Some(Kind::Updated),
+        StagedKind::Entry(sent) => Some(Kind::of(sent.status, stored.map(|head| head.status))),
         StagedKind::Deleted => Some(Kind::Deleted),
         StagedKind::Other => None,
     }
